@@ -1,0 +1,83 @@
+"""The actors of delivery."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from actors.gateways.sandbox_carrier import carrier_from_environment
+from actors.runtime.context import Context
+from actors.runtime.handlers import TryAgain
+from contexts.delivery.carrier import CarrierRequest
+from contexts.delivery.messages import (
+    CancelShipment,
+    DeliveryRefused,
+    ScheduleDelivery,
+    ShipmentCancelled,
+    ShipmentScheduled,
+    ShowShipment,
+)
+from contexts.delivery.model import Outcome, Shipments, Status
+from contexts.messages import Event
+from contexts.views import View
+from persistence.delivery import ShipmentTables
+from persistence.postgres_store import PostgresStore
+from persistence.shipment_views import ShipmentViews
+
+DELIVERY = Context(
+    "delivery", store=PostgresStore, repositories={Shipments: ShipmentTables, ShipmentViews: ShipmentViews}
+)
+
+
+@cache
+def carrier() -> Any:
+    """The carrier's booking desk, one a process."""
+    return carrier_from_environment().perform
+
+
+@DELIVERY.asks(carrier)
+def schedule_delivery(command: ScheduleDelivery, shipments: Shipments) -> CarrierRequest | None:
+    """Record the attempt to book the parcel."""
+    address = command.shipping_address.model_dump()
+    return shipments.of(command.order_id, command.shipping_method, address, command.pieces).book()
+
+
+@DELIVERY.concludes(schedule_delivery)
+def delivery_scheduled(command: ScheduleDelivery, outcome: Outcome, shipments: Shipments) -> Iterable[Event]:
+    """Tell whether the carrier will fetch the parcel."""
+    shipment = shipments.of(command.order_id)
+    shipment.booked(outcome, datetime.now(UTC))
+    match shipment.status:
+        case Status.PENDING:
+            raise TryAgain(f"booking of shipment {shipment.id} is unknown: {outcome}")
+        case Status.SCHEDULED:
+            yield ShipmentScheduled(
+                order_id=command.order_id,
+                shipment_id=shipment.id,
+                carrier=shipment.carrier,
+                tracking_number=shipment.tracking_number or "",
+                estimated_delivery=shipment.estimated_delivery,
+            )
+        case _:
+            yield DeliveryRefused(order_id=command.order_id, code=shipment.refusal_code or "cancelled")
+
+
+@DELIVERY.asks(carrier)
+def cancel_shipment(command: CancelShipment, shipments: Shipments) -> CarrierRequest | None:
+    """Forbid the booking, and have what was booked cancelled."""
+    return shipments.of(command.order_id).cancel()
+
+
+@DELIVERY.concludes(cancel_shipment)
+def shipment_cancelled(command: CancelShipment, outcome: Outcome, shipments: Shipments) -> Iterable[Event]:
+    """Tell that no label is alive for the order."""
+    shipment = shipments.of(command.order_id)
+    if not shipment.cancelled(outcome, datetime.now(UTC)):
+        raise TryAgain(f"cancellation of shipment {shipment.id} is unknown: {outcome}")
+    yield ShipmentCancelled(order_id=command.order_id)
+
+
+@DELIVERY.query
+def show_shipment(query: ShowShipment, views: ShipmentViews) -> View | None:
+    """Show the shipment of an order with its tracking."""
+    return views.view(query.order_id)

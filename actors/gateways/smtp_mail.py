@@ -1,0 +1,144 @@
+"""The mail port over SMTP (RFC 5321), by the standard library's client."""
+
+import os
+import smtplib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import localtime
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+from actors.gateways.addresses import InvalidAddress, address_in_environment
+from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unknown
+
+#: Who the shop's mail comes from, where MAIL_FROM does not say otherwise.
+DEFAULT_SENDER = "shop@firstviscount.example"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpServer:
+    """Where a mail server is, and who may use it, if it wants to know."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+def smtp_server(url: str) -> SmtpServer:
+    """Take `smtp://[user:password@]host[:port]` apart; raises `InvalidAddress`, which never shows the password."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or smtplib.SMTP_PORT
+    except ValueError:
+        raise InvalidAddress("SMTP_URL is not a URL, or its port is not a number up to 65535") from None
+    if parts.scheme != "smtp" or not parts.hostname:
+        raise InvalidAddress(f"SMTP_URL reads smtp://host:port, this one begins with {parts.scheme!r}")
+    return SmtpServer(parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+class SmtpMail:
+    """A `Mail`: all mails of a call over one connection, which is opened anew where the server drops it. Thread-safe."""
+
+    def __init__(self, server: SmtpServer, sender: str = DEFAULT_SENDER, timeout_seconds: float = 10) -> None:
+        self._server = server
+        self._sender = _mailbox(sender)
+        self._timeout_seconds = timeout_seconds
+
+    def perform(self, requests: Sequence[MailRequest]) -> Sequence[Outcome]:
+        """Send each mail; raises nothing for what one mail meets.
+
+        The server may drop the connection once, over a mail that it cannot bear, without harm to those after it; what
+        is left after a second time is `Unknown`, so that a dead server is not waited for once a mail.
+        """
+        outcomes: list[Outcome] = []
+        for _ in range(2):
+            if len(outcomes) < len(requests):
+                self._send(requests, outcomes)
+        missing = len(requests) - len(outcomes)
+        return outcomes + [Unknown("the mail server dropped the connection before this mail")] * missing
+
+    def _send(self, requests: Sequence[MailRequest], outcomes: list[Outcome]) -> None:
+        """Send what has no outcome yet, until the connection is lost."""
+        try:
+            with self._connected() as connection:
+                while len(outcomes) < len(requests) and connection.sock is not None:
+                    outcomes.append(self._send_one(connection, requests[len(outcomes)]))
+        except (smtplib.SMTPException, OSError) as fault:
+            outcomes.append(Unknown(f"the mail server cannot be used: {_reason(fault)}"))
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        connection = smtplib.SMTP(self._server.host, self._server.port, timeout=self._timeout_seconds)
+        try:
+            if self._server.user:
+                connection.login(self._server.user, self._server.password)
+            yield connection
+            if connection.sock is not None:
+                connection.quit()
+        finally:
+            connection.close()
+
+    def _send_one(self, connection: smtplib.SMTP, request: MailRequest) -> Outcome:
+        try:
+            connection.send_message(_message(self._sender, request), self._sender.addr_spec, [request.recipient])
+        except (ValueError, IndexError, MessageError) as error:
+            return Bounced(f"no mail can be written to this address: {error}")
+        except smtplib.SMTPNotSupportedError as refusal:
+            return Bounced(str(refusal))
+        except smtplib.SMTPRecipientsRefused as refusal:
+            return _refused(*refusal.recipients[request.recipient])
+        except smtplib.SMTPDataError as refusal:
+            return _refused(refusal.smtp_code, refusal.smtp_error)
+        except smtplib.SMTPResponseException as refusal:
+            # The sender or the session is refused, not this mail: mail waits until the operator has mended that.
+            return Unknown(f"the mail server refuses the shop: {_reason(refusal)}")
+        except (smtplib.SMTPException, OSError) as fault:
+            connection.close()
+            return Unknown(_reason(fault))
+        return Sent()
+
+
+def _refused(code: int, text: bytes | str) -> Outcome:
+    """Tell a refusal for good (5yz) from one for now (4yz): RFC 5321, section 4.2.1."""
+    reason = f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+    return Bounced(reason) if 500 <= code <= 599 else Unknown(reason)
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, smtplib.SMTPResponseException):
+        return str(_refused(fault.smtp_code, fault.smtp_error).reason)
+    return str(fault) or type(fault).__name__
+
+
+def _mailbox(address: str) -> Address:
+    try:
+        return Address(addr_spec=address)
+    except (ValueError, IndexError, MessageError):
+        raise InvalidAddress(f"MAIL_FROM is not an e-mail address: {address!r}") from None
+
+
+def _message(sender: Address, request: MailRequest) -> EmailMessage:
+    message = EmailMessage(policy=WIRE)
+    message["Message-ID"] = request.message_id
+    message["Date"] = localtime()
+    message["From"] = Address("First Viscount", addr_spec=sender.addr_spec)
+    message["To"] = Address(addr_spec=request.recipient)
+    message["Subject"] = request.subject
+    message["X-Order-Id"] = str(request.order_id)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers to a shop
+    message.set_content(request.text)
+    message.add_alternative(request.html, subtype="html")
+    return message
+
+
+@cache
+def mail_from_environment() -> Callable[[Sequence[MailRequest]], Sequence[Outcome]]:
+    """Return what sends mail by SMTP_URL and MAIL_FROM, made once a process; raises `InvalidAddress`."""
+    server = smtp_server(address_in_environment("SMTP_URL"))
+    return SmtpMail(server, os.environ.get("MAIL_FROM", DEFAULT_SENDER)).perform

@@ -1,0 +1,200 @@
+"""A bounded context at work: its actors, its store, and the threads that stand between them and RabbitMQ."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+from uuid import NAMESPACE_OID, uuid5
+
+import dramatiq
+import orjson
+
+from actors.runtime.back_off import BackOff
+from actors.runtime.broker import BROKER
+from actors.runtime.exactly_once import ExactlyOnce
+from actors.runtime.handlers import AskingHandler, Handler, QueryHandler
+from actors.runtime.meeting import Meeting
+from actors.runtime.queries import Answers
+from actors.runtime.relay import Relay
+from contexts.messages import Destination, Message, Query, Stamped, decode_all
+from contexts.subscriptions import actor_address
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Messages in one batch, at most.
+LARGEST_BATCH = 200
+
+#: In-process priorities: who asks for a view waits for it.
+QUERY_PRIORITY, COMMAND_PRIORITY = 0, 10
+
+
+class Unregistered(TypeError):
+    """Raised when a function cannot be an actor as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What an actor's annotations say: the message it takes and the repository it needs."""
+
+    message: type[Message]
+    repository: type[Any]
+
+    @classmethod
+    def of(cls, function: Callable[..., Any]) -> "Signature":
+        hints = get_type_hints(function)
+        hints.pop("return", None)
+        if len(hints) < 2:
+            raise Unregistered(f"{function.__qualname__} must take a message and a repository, both annotated")
+        message, *_, repository = hints.values()
+        return cls(message, repository)
+
+
+class Context:
+    """Makes plain functions the Dramatiq actors of one context.
+
+    `store` opens the context's database; `repositories` says which storage class stands for which domain collection.
+    Nothing is opened before `start`, which a worker process calls once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        store: Callable[[str], Any],
+        repositories: Mapping[type[Any], type[Any]],
+        back_off: BackOff | None = None,
+    ) -> None:
+        self.name = name
+        self.back_off = back_off or BackOff()
+        self.handlers: dict[type[Message], Handler | AskingHandler | QueryHandler] = {}
+        self._open_store = store
+        self._repositories = repositories
+        self._asking: dict[Callable[..., Any], tuple[Signature, Callable[[], Any]]] = {}
+        self._running: Running | None = None
+
+    def actor(self, function: F) -> F:
+        """Make `(message, repository) -> messages` an actor whose whole work is one transaction."""
+        signature = Signature.of(function)
+        return self.actor_for(signature.message)(function)
+
+    def actor_for(self, *messages: type[Message]) -> Callable[[F], F]:
+        """Make one function the actor of several message types."""
+
+        def register(function: F) -> F:
+            repository = Signature.of(function).repository
+            for message in messages:
+                self._register(Handler(actor_address(self.name, message), message, repository, function))
+            return function
+
+        return register
+
+    def asks(self, port: Callable[[], Any]) -> Callable[[F], F]:
+        """Make `(message, repository) -> request | None` the first half of an actor that asks a party outside."""
+
+        def remember(function: F) -> F:
+            self._asking[function] = (Signature.of(function), port)
+            return function
+
+        return remember
+
+    def concludes(self, ask: Callable[..., Any]) -> Callable[[F], F]:
+        """Make `(message, outcome, repository) -> messages` the second half of the actor whose first half is `ask`."""
+
+        def register(function: F) -> F:
+            signature, port = self._asking.pop(ask)
+            address = actor_address(self.name, signature.message)
+            self._register(AskingHandler(address, signature.message, signature.repository, ask, port, function))
+            return function
+
+        return register
+
+    def query(self, function: F) -> F:
+        """Make `(query, repository) -> view | None` an actor that answers through Redis."""
+        signature = Signature.of(function)
+        if not issubclass(signature.message, Query):
+            raise Unregistered(f"{function.__qualname__} takes {signature.message.__name__}, which is no query")
+        address = actor_address(self.name, signature.message)
+        self._register(QueryHandler(address, signature.message, signature.repository, function))
+        return function
+
+    def start(self, rabbitmq_url: str) -> None:
+        """Open the store and the relay; raises `TimeoutError` if RabbitMQ does not answer."""
+        self._running = Running(self._open_store(self.name), rabbitmq_url, self._bind, self.back_off)
+        self._running.start()
+
+    def begin_to_stop(self) -> None:
+        """Let actors that wait for the database hand their messages back."""
+        self.running.stopping.set()
+
+    def stop(self) -> None:
+        """Relay what was committed, then close the store."""
+        self.running.stop()
+        self._running = None
+
+    @property
+    def running(self) -> "Running":
+        """What works while the process does; raises `RuntimeError` outside `start` and `stop`."""
+        if self._running is None:
+            raise RuntimeError(f"the {self.name} context was not started: run its actors by `python -m actors {self.name}`")
+        return self._running
+
+    def _bind(self, repository: type[Any], transaction: Any) -> Any:
+        return self._repositories[repository](transaction.connection)
+
+    def _register(self, handler: Handler | AskingHandler | QueryHandler) -> None:
+        self.handlers[handler.message] = handler
+        priority = QUERY_PRIORITY if isinstance(handler, QueryHandler) else COMMAND_PRIORITY
+        dramatiq.actor(
+            lambda messages: self.running.receive(handler, messages),
+            actor_name=handler.destination.actor,
+            queue_name=handler.destination.queue,
+            priority=priority,
+            broker=BROKER,
+        )
+
+
+class Running:
+    """A context's store, relay and meetings within one worker process."""
+
+    def __init__(self, store: Any, rabbitmq_url: str, bind: Callable[..., Any], back_off: BackOff) -> None:
+        self.stopping = threading.Event()
+        self.store = store
+        self.relay = Relay(store, rabbitmq_url)
+        self._answers = Answers(store, bind)
+        self._exactly_once = ExactlyOnce(
+            store, self.relay.hand_over, bind, self._answers.refresh, back_off, self.stopping
+        )
+        self._meetings: dict[Destination, Meeting[Stamped]] = {}
+        self._opening = threading.Lock()
+
+    def start(self) -> None:
+        """Connect the relay."""
+        self.relay.start()
+
+    def stop(self) -> None:
+        """Relay what was committed, then close the store."""
+        self.relay.stop()
+        self.store.close()
+
+    def receive(self, handler: Handler | AskingHandler | QueryHandler, messages: Sequence[dict[str, Any]]) -> None:
+        """Take an envelope's messages; returns when each is done, put aside or dead."""
+        stamped = []
+        for fields, decoded in zip(messages, decode_all(messages), strict=True):
+            if isinstance(decoded, Stamped):
+                stamped.append(decoded)
+            else:
+                identity = uuid5(NAMESPACE_OID, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
+                self._exactly_once.bury_malformed(handler.destination, fields, decoded, identity)
+        if stamped:
+            self._meeting(handler).join(stamped)
+
+    def _meeting(self, handler: Handler | AskingHandler | QueryHandler) -> Meeting[Stamped]:
+        meeting = self._meetings.get(handler.destination)
+        if meeting is None:
+            with self._opening:
+                meeting = self._meetings.setdefault(handler.destination, Meeting(self._work(handler), LARGEST_BATCH))
+        return meeting
+
+    def _work(self, handler: Handler | AskingHandler | QueryHandler) -> Callable[[Sequence[Stamped]], None]:
+        if isinstance(handler, QueryHandler):
+            return lambda messages: self._answers.give(handler, messages)
+        return lambda messages: self._exactly_once.process(handler, messages)

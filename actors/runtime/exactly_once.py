@@ -1,0 +1,207 @@
+"""Each message's effects once: inbox, prefetch, decide, flush and outbox in one transaction of the context's database."""
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from actors.runtime.back_off import BackOff
+from actors.runtime.handlers import AskingHandler, Handler, Repository, TryAgain
+from contexts.messages import Destination, Message, Stamped
+from contexts.subscriptions import destinations
+from contexts.views import View
+from persistence.parcels import DeadLetter, Parcel, parcel
+
+logger = logging.getLogger(__name__)
+
+
+class Stopping(BaseException):
+    """Raised out of an actor when the process is to end while its messages cannot be done: they go back to the queue."""
+
+
+class Transaction(Protocol):
+    """What the runtime asks of a transaction; both kinds of database have it."""
+
+    def receive(self, ids: Sequence[UUID]) -> set[UUID]: ...
+    def unseen(self, ids: Sequence[UUID]) -> set[UUID]: ...
+    def forget(self, ids: Sequence[UUID]) -> None: ...
+    def send(self, parcels: Sequence[Parcel]) -> None: ...
+    def bury(self, letter: DeadLetter) -> None: ...
+
+
+class ExactlyOnce:
+    """Processes messages of one context for good: done, put aside for later, or dead; never lost, never done twice."""
+
+    def __init__(
+        self,
+        store: Any,
+        hand_over: Callable[[Sequence[Parcel]], None],
+        bind: Callable[[type[Any], Any], Repository],
+        refresh: Callable[[Sequence[View]], None],
+        back_off: BackOff,
+        stopping: threading.Event,
+    ) -> None:
+        self._store = store
+        self._hand_over = hand_over
+        self._bind = bind
+        self._refresh = refresh
+        self._back_off = back_off
+        self._stopping = stopping
+
+    def process(self, handler: Handler | AskingHandler, messages: Sequence[Stamped]) -> None:
+        """Process messages for one actor; returns when each is done, put aside or dead.
+
+        Waits while the database is away, holding the messages; raises `Stopping` if the process is to end meanwhile.
+        """
+        attempt = self._ask_and_conclude if isinstance(handler, AskingHandler) else self._decide
+        try:
+            self._repeat_until_reachable(lambda: attempt(handler, messages))
+        except Exception as error:
+            if len(messages) > 1:
+                # Roll back to one by one, so that a poison message harms only itself.
+                for message in messages:
+                    self.process(handler, [message])
+            else:
+                trace = traceback.format_exc()
+                failed, reason = messages[0], error
+                self._repeat_until_reachable(lambda: self._put_aside(handler.destination, failed, reason, trace))
+
+    def bury_malformed(self, destination: Destination, fields: dict[str, Any], error: Exception, identity: UUID) -> None:
+        """Keep a member of an envelope that is not a message as a dead letter."""
+        letter = DeadLetter(
+            identity, destination, str(fields.get("type")), None, fields, 0, str(error), "", datetime.now(UTC)
+        )
+        self._repeat_until_reachable(lambda: self._bury(letter))
+
+    def _decide(self, handler: Handler, messages: Sequence[Stamped]) -> None:
+        with self._store.transaction() as transaction:
+            fresh = self._only(transaction.receive([message.id for message in messages]), messages)
+            if not fresh:
+                return
+            repository = self._bind(handler.repository, transaction)
+            repository.prefetch([message.body for message in fresh])
+            parcels = self._consequences(
+                transaction, fresh, lambda message: handler.decide(message.body, repository), handler.destination
+            )
+            repository.flush()
+            transaction.send(parcels)
+        self._committed(parcels, repository)
+
+    def _ask_and_conclude(self, handler: AskingHandler, messages: Sequence[Stamped]) -> None:
+        with self._store.transaction() as transaction:
+            fresh = self._only(transaction.unseen([message.id for message in messages]), messages)
+            if not fresh:
+                return
+            repository = self._bind(handler.repository, transaction)
+            repository.prefetch([message.body for message in fresh])
+            requests = {message.id: handler.ask(message.body, repository) for message in fresh}
+            repository.flush()
+        asked = [message for message in fresh if requests[message.id] is not None]
+        # No transaction is open here: the outside may take its time, and may fail after having done the work.
+        answers = handler.port()([requests[message.id] for message in asked]) if asked else []
+        outcomes = dict(zip((message.id for message in asked), answers, strict=True))
+        with self._store.transaction() as transaction:
+            fresh = self._only(transaction.receive([message.id for message in fresh]), fresh)
+            repository = self._bind(handler.repository, transaction)
+            repository.prefetch([message.body for message in fresh])
+            parcels = self._consequences(
+                transaction,
+                fresh,
+                lambda message: handler.conclude(message.body, outcomes.get(message.id), repository),
+                handler.destination,
+            )
+            repository.flush()
+            transaction.send(parcels)
+        self._committed(parcels, repository)
+
+    def _consequences(
+        self,
+        transaction: Transaction,
+        messages: Sequence[Stamped],
+        decide: Callable[[Stamped], Iterable[Message] | None],
+        origin: Destination,
+    ) -> list[Parcel]:
+        """Run the actor's function on each message; return one parcel a destination, and one for each try again."""
+        now = datetime.now(UTC)
+        by_destination: dict[Destination, list[Stamped]] = {}
+        again = []
+        for message in messages:
+            try:
+                decided = list(decide(message) or ())
+            except TryAgain as reason:
+                again.append(self._later(origin, message, str(reason)))
+                transaction.forget([message.id])
+                continue
+            for consequence in message.followed_by(decided, now):
+                for destination in destinations(type(consequence.body)):
+                    by_destination.setdefault(destination, []).append(consequence)
+        return [parcel(destination, stamped) for destination, stamped in by_destination.items()] + again
+
+    def _later(self, origin: Destination, message: Stamped, reason: str) -> Parcel:
+        next_try = message.tried_again()
+        return Parcel(
+            self._back_off.parcel_id(next_try),
+            origin,
+            (next_try.to_json(),),
+            self._back_off.seconds(next_try.attempt),
+            next_try.attempt,
+            reason,
+        )
+
+    def _put_aside(self, destination: Destination, message: Stamped, error: Exception, trace: str) -> None:
+        attempts = message.attempt + 1
+        if attempts < self._back_off.attempts:
+            logger.warning("%s failed (attempt %s), put aside: %r", message.body.wire_name, attempts, error)
+            with self._store.transaction() as transaction:
+                transaction.send([self._later(destination, message, repr(error))])
+            return
+        logger.error("%s %s is dead after %s attempts: %r", message.body.wire_name, message.id, attempts, error)
+        self._bury(
+            DeadLetter(
+                message.id,
+                destination,
+                message.body.wire_name,
+                message.correlation_id,
+                message.to_dict(),
+                attempts,
+                repr(error),
+                trace,
+                datetime.now(UTC),
+            )
+        )
+
+    def _bury(self, letter: DeadLetter) -> None:
+        with self._store.transaction() as transaction:
+            transaction.bury(letter)
+
+    def _committed(self, parcels: Sequence[Parcel], repository: Repository) -> None:
+        self._hand_over([parcel for parcel in parcels if parcel.after_seconds is None])
+        changed_views = getattr(repository, "changed_views", None)
+        if changed_views is not None:
+            self._refresh(changed_views())
+
+    def _repeat_until_reachable(self, work: Callable[[], None]) -> None:
+        wait = 0.05
+        while True:
+            try:
+                return work()
+            except Exception as error:
+                if not self._store.is_passing_fault(error):
+                    raise
+                logger.warning("the database of %s is away, trying again: %s", self._store.context, error)
+            if self._stopping.wait(wait):
+                raise Stopping
+            wait = min(wait * 2, 2.0)
+
+    @staticmethod
+    def _only(ids: set[UUID], messages: Sequence[Stamped]) -> list[Stamped]:
+        """Keep the messages of these ids, each id once: a batch may hold two copies of one message."""
+        kept = []
+        for message in messages:
+            if message.id in ids:
+                ids.discard(message.id)
+                kept.append(message)
+        return kept

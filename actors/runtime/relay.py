@@ -1,0 +1,129 @@
+"""The relay: takes committed parcels to RabbitMQ and deletes them from the outbox once they are confirmed there.
+
+Every worker process relays what it commits; what a crash left behind, and what was put aside for later, a sweep finds.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any
+from uuid import UUID
+
+from contexts.subscriptions import CONTEXTS
+from persistence.amqp import Publisher
+from persistence.parcels import Parcel
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks for parcels whose time has come.
+SWEEP_SECONDS = 0.5
+
+#: Parcels taken by one sweep.
+SWEEP_LIMIT = 500
+
+#: Seconds that confirmed parcels gather before one statement deletes them.
+DELETE_SECONDS = 0.01
+
+#: Queues that parcels go to.
+QUEUES = CONTEXTS
+
+
+class Relay:
+    """One thread with an asyncio loop of its own: a publisher, a sweeper, and the outbox's eraser."""
+
+    def __init__(self, store: Any, rabbitmq_url: str) -> None:
+        self._store = store
+        self._url = rabbitmq_url
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=f"relay-{store.context}", daemon=True)
+        self._under_way: set[UUID] = set()
+        self._confirmed: list[UUID] = []
+        self._something_confirmed = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._publisher: Publisher | None = None
+
+    def start(self, timeout: float = 30.0) -> None:
+        """Connect, and start to sweep; raises `TimeoutError` if RabbitMQ does not answer within `timeout` seconds."""
+        self._thread.start()
+        self._run(self._start(timeout), timeout + 5)
+
+    def hand_over(self, parcels: Sequence[Parcel]) -> None:
+        """Publish committed parcels soon; returns at once. Any thread may call."""
+        if parcels:
+            self._loop.call_soon_threadsafe(self._publish, parcels)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Wait until what was handed over is confirmed, at most `timeout` seconds; the rest stays in the outbox."""
+        self._run(self._stop(timeout), timeout + 10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def _run(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
+
+    async def _start(self, timeout: float) -> None:
+        self._publisher = Publisher(self._url, QUEUES, f"first-viscount relay of {self._store.context}")
+        await self._publisher.start()
+        await self._publisher.wait_until_open(timeout)
+        self._tasks = [asyncio.create_task(self._erase()), asyncio.create_task(self._sweep())]
+
+    async def _stop(self, timeout: float) -> None:
+        deadline = self._loop.time() + timeout
+        self._tasks[1].cancel()
+        while (self._under_way or self._confirmed) and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        self._tasks[0].cancel()
+        if self._publisher:
+            await self._publisher.close()
+
+    def _publish(self, parcels: Sequence[Parcel]) -> None:
+        publisher = self._publisher
+        if publisher is None or not publisher.is_open:
+            return  # They are safe in the outbox; the sweep takes them when RabbitMQ is back.
+        for parcel in parcels:
+            self._under_way.add(parcel.id)
+            future = publisher.publish(parcel.destination, parcel.messages)
+            future.add_done_callback(lambda done, identity=parcel.id: self._settled(identity, done))
+
+    def _settled(self, identity: UUID, done: "asyncio.Future[None]") -> None:
+        self._under_way.discard(identity)
+        if done.cancelled() or done.exception() is not None:
+            return  # Not confirmed: it stays in the outbox.
+        self._confirmed.append(identity)
+        self._something_confirmed.set()
+
+    async def _erase(self) -> None:
+        while True:
+            await self._something_confirmed.wait()
+            await asyncio.sleep(DELETE_SECONDS)
+            self._something_confirmed.clear()
+            ids, self._confirmed = self._confirmed, []
+            try:
+                await self._loop.run_in_executor(None, self._store.delete_sent, ids)
+            except Exception as error:
+                self._passing(error)
+                self._confirmed += ids
+                await asyncio.sleep(1)
+                self._something_confirmed.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            publisher = self._publisher
+            if publisher is None or not publisher.is_open:
+                continue
+            try:
+                parcels = await self._loop.run_in_executor(None, self._store.claim_due, SWEEP_LIMIT)
+            except Exception as error:
+                self._passing(error)
+                continue
+            self._publish([parcel for parcel in parcels if parcel.id not in self._under_way])
+
+    def _passing(self, error: Exception) -> None:
+        if not self._store.is_passing_fault(error):
+            logger.exception("the relay of %s cannot use its outbox", self._store.context, exc_info=error)
+        else:
+            logger.warning("the database of %s is away: %s", self._store.context, error)
+
+

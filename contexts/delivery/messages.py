@@ -1,0 +1,51 @@
+"""What delivery can be asked, and what it tells."""
+
+from datetime import date
+from uuid import UUID
+
+from contexts.messages import Command, Event, Query
+from contexts.orders.messages import Address
+
+
+class ScheduleDelivery(Command):
+    """Have the carrier fetch the parcel of an order."""
+
+    order_id: UUID
+    shipping_address: Address
+    shipping_method: str
+    pieces: int
+
+
+class CancelShipment(Command):
+    """See to it that no label is alive for the order; one that comes first forbids the booking."""
+
+    order_id: UUID
+
+
+class ShipmentScheduled(Event):
+    """The carrier will fetch the parcel: from here the journey goes only forward."""
+
+    order_id: UUID
+    shipment_id: UUID
+    carrier: str
+    tracking_number: str
+    estimated_delivery: date | None
+
+
+class DeliveryRefused(Event):
+    """The carrier will not deliver this order, definitely."""
+
+    order_id: UUID
+    code: str
+
+
+class ShipmentCancelled(Event):
+    """No label is alive for the order."""
+
+    order_id: UUID
+
+
+class ShowShipment(Query):
+    """Ask for the shipment of an order with its tracking."""
+
+    order_id: UUID

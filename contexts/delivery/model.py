@@ -1,0 +1,129 @@
+"""Shipments: one an order, booked at the carrier under the shipment's own id, so that no label is bought twice."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from contexts.delivery.carrier import Booked, Cancelled, CarrierRequest, Operation, Refused, Unknown
+
+Outcome = Booked | Cancelled | Refused | Unknown | None
+
+
+class CannotCancel(Exception):
+    """Raised when the carrier will not take a shipment back: an operator has to stop the parcel."""
+
+
+class Status(StrEnum):
+    """Where a shipment stands. PENDING: the carrier was asked, or is about to be."""
+
+    PENDING = "PENDING"
+    SCHEDULED = "SCHEDULED"
+    REFUSED = "REFUSED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingEvent:
+    """One thing that befell a parcel."""
+
+    shipment_id: UUID
+    kind: str
+    description: str
+    at: datetime
+
+    @property
+    def id(self) -> UUID:
+        return uuid5(self.shipment_id, f"{self.kind}/{self.at.isoformat()}")
+
+
+@dataclass(slots=True)
+class Shipment:
+    """The parcel of one order."""
+
+    order_id: UUID
+    carrier: str
+    shipping_method: str
+    shipping_address: dict[str, Any]
+    pieces: int
+    status: Status = Status.PENDING
+    tracking_number: str | None = None
+    estimated_delivery: date | None = None
+    refusal_code: str | None = None
+    attempts: int = 0
+    version: int = 0
+    tracking: list[TrackingEvent] = field(default_factory=list)
+
+    @property
+    def id(self) -> UUID:
+        return shipment_id(self.order_id)
+
+    def book(self) -> CarrierRequest | None:
+        """Begin to book, or to ask again what became of it; None if the answer is known."""
+        if self.status is not Status.PENDING:
+            return None
+        asked_before = self.attempts > 0
+        self.attempts += 1
+        self.version += 1
+        return self._request(Operation.BOOK, asked_before)
+
+    def booked(self, outcome: Outcome, now: datetime) -> None:
+        """Record the outcome of a booking. One that comes after the cancellation stays cancelled at the carrier too."""
+        if self.status is not Status.PENDING:
+            return
+        match outcome:
+            case Booked():
+                self.tracking_number, self.estimated_delivery = outcome.tracking_number, outcome.estimated_delivery
+                self._become(Status.SCHEDULED)
+                self.tracking.append(TrackingEvent(self.id, "SCHEDULED", "The carrier will fetch the parcel", now))
+            case Refused():
+                self.refusal_code = outcome.code
+                self._become(Status.REFUSED)
+
+    def cancel(self) -> CarrierRequest | None:
+        """Forbid the booking, and have what was booked cancelled; None if no label can be alive."""
+        if self.attempts == 0 and self.status is Status.PENDING:
+            self._become(Status.CANCELLED)
+        if self.status in (Status.REFUSED, Status.CANCELLED):
+            return None
+        return self._request(Operation.CANCEL, asked_before=True)
+
+    def cancelled(self, outcome: Outcome, now: datetime) -> bool:
+        """Record the outcome of a cancellation; return whether no label is alive. Raises `CannotCancel`."""
+        if isinstance(outcome, Refused):
+            raise CannotCancel(f"shipment {self.id}: {outcome.code}: {outcome.reason}")
+        if isinstance(outcome, Cancelled) and self.status in (Status.PENDING, Status.SCHEDULED):
+            self._become(Status.CANCELLED)
+            self.tracking.append(TrackingEvent(self.id, "CANCELLED", "The shipment was cancelled", now))
+        return self.status in (Status.REFUSED, Status.CANCELLED)
+
+    def _request(self, operation: Operation, asked_before: bool) -> CarrierRequest:
+        address = {name: str(value) for name, value in self.shipping_address.items()}
+        return CarrierRequest(
+            operation, self.id, self.order_id, self.shipping_method, address, self.pieces, asked_before
+        )
+
+    def _become(self, status: Status) -> None:
+        self.status = status
+        self.version += 1
+
+
+@dataclass
+class Shipments:
+    """The shipments that a batch of messages is about, in memory, by order."""
+
+    shipments: dict[UUID, Shipment] = field(default_factory=dict)
+    carrier: str = "sandbox"
+
+    def of(self, order_id: UUID, method: str = "", address: dict[str, Any] | None = None, pieces: int = 1) -> Shipment:
+        """Return the shipment of an order, begun if there is none."""
+        shipment = self.shipments.get(order_id)
+        if shipment is None:
+            shipment = self.shipments[order_id] = Shipment(order_id, self.carrier, method, address or {}, pieces)
+        return shipment
+
+
+def shipment_id(order_id: UUID) -> UUID:
+    """Name the shipment of an order."""
+    return uuid5(order_id, "shipment")

@@ -1,0 +1,82 @@
+"""What the inventory can be asked, and what it tells."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from contexts.messages import Command, Event, Query, Value
+
+
+class Line(Value):
+    """So many units of one product."""
+
+    product_id: UUID
+    quantity: Annotated[int, Field(gt=0)]
+
+
+class ReceiveStock(Command):
+    """Units arrived at a warehouse; `delivery_id` names the delivery, so that it is booked once."""
+
+    delivery_id: UUID
+    product_id: UUID
+    warehouse_id: UUID
+    quantity: Annotated[int, Field(gt=0)]
+
+
+class ReserveStock(Command):
+    """Hold stock for every line of an order, or for none."""
+
+    order_id: UUID
+    lines: tuple[Line, ...]
+
+
+class ReleaseStock(Command):
+    """Give back what is held for an order; an order released before it was reserved can no longer be reserved.
+
+    The lines are those of the reservation: who releases waits for whoever reserves the same products just now.
+    """
+
+    order_id: UUID
+    lines: tuple[Line, ...]
+
+
+class ExpireReservations(Command):
+    """Tell of every hold whose time is over. What becomes of it is the journey's decision."""
+
+    at: datetime
+
+
+class StockReserved(Event):
+    """Every line of the order is held."""
+
+    order_id: UUID
+    expires_at: datetime
+
+
+class StockUnavailable(Event):
+    """Nothing is held for the order: this product could not be."""
+
+    order_id: UUID
+    product_id: UUID | None
+    requested: int
+    available: int
+
+
+class StockReleased(Event):
+    """Nothing is held for the order any more."""
+
+    order_id: UUID
+
+
+class ReservationExpired(Event):
+    """A hold of the order outlived its time and is still there."""
+
+    order_id: UUID
+
+
+class ShowStock(Query):
+    """Ask for the inventory's part of a product's read model."""
+
+    product_id: UUID

@@ -1,0 +1,193 @@
+"""Mail as the notifications context sees it: requests in, one outcome each, bounces told apart from lost answers.
+
+And what the mails say where a shop has written no templates of its own.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any, Protocol
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from contexts.money import to_decimal
+from contexts.notifications.messages import PutTemplate
+from contexts.orders.messages import OrderClosed, OrderRejected
+
+#: The channel that mail is.
+EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class MailRequest:
+    """One mail to one recipient.
+
+    `message_id` is the Message-ID header (RFC 5322, section 3.6.4), the same for every attempt at this mail: SMTP knows
+    no exactly-once, but a mailbox may recognise a repeat by it.
+    """
+
+    message_id: str
+    recipient: str
+    subject: str
+    html: str
+    order_id: UUID
+
+    @property
+    def text(self) -> str:
+        """What the HTML says, for readers that show none."""
+        return plain_text(self.html)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The mail server took responsibility for the mail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """The mail server says no, definitely: this mail will never reach this recipient."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Not now, or the answer was lost: the mail may be on its way. Send it again under the same Message-ID."""
+
+    reason: str
+
+
+Outcome = Sent | Bounced | Unknown
+
+
+class Mail(Protocol):
+    """A mail server's front desk."""
+
+    def perform(self, requests: Sequence[MailRequest]) -> Sequence[Outcome]:
+        """Send each mail and return its outcome, in the order of the requests.
+
+        Raises nothing for what one mail meets: a fault is an `Unknown` outcome of that mail.
+        """
+        ...
+
+
+_BLOCKS = {"br", "div", "h1", "h2", "h3", "li", "p", "table", "tr"}
+_UNSEEN = {"head", "script", "style"}
+
+
+class _SeenText(HTMLParser):
+    """Collects what a reader of the HTML sees; blocks begin lines, cells are set apart by a space."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._unseen += tag in _UNSEEN
+        self._apart(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._unseen -= tag in _UNSEEN and self._unseen > 0
+        if tag != "br":
+            self._apart(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.parts.append(re.sub(r"\s+", " ", data))
+
+    def _apart(self, tag: str) -> None:
+        self.parts.append("\n" if tag in _BLOCKS else " " if tag in ("td", "th") else "")
+
+
+def plain_text(html: str) -> str:
+    """Return the text of an HTML page, without empty lines."""
+    parser = _SeenText()
+    parser.feed(html)
+    parser.close()
+    lines = (" ".join(line.split()) for line in "".join(parser.parts).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+#: Why an order came to nothing, as a customer understands it.
+_REASONS = {
+    "reserve_refused": "something you ordered is no longer in stock",
+    "pay_refused": "your card was declined",
+    "ship_refused": "our carrier cannot deliver to your address",
+}
+
+
+def mail_context(event: OrderClosed) -> dict[str, Any]:
+    """Return the variables of templates: `order` and `customer`, amounts as decimal text in the order's currency."""
+
+    def amount(minor: int) -> str:
+        return str(to_decimal(minor, event.currency))
+
+    lines = [
+        {
+            "sku": line.sku,
+            "name": line.name,
+            "quantity": line.quantity,
+            "unit_price": amount(line.unit_price_minor),
+            "total": amount(line.total_minor),
+        }
+        for line in event.lines
+    ]
+    order = {
+        "id": str(event.order_id),
+        "number": event.order_number,
+        "total": amount(event.total_minor),
+        "currency": event.currency,
+        "lines": lines,
+    }
+    if isinstance(event, OrderRejected):
+        order["reason"] = _REASONS.get(event.reason, "it could not be completed")
+    return {"order": order, "customer": {"id": str(event.customer_id), "email": event.email}}
+
+
+_PAGE = """\
+<html>
+<body>
+<p>Hello,</p>
+{what}
+<table>
+<tr><th>Item</th><th>Quantity</th><th>Price</th></tr>
+{{% for line in order.lines %}}
+<tr><td>{{{{ line.name }}}} ({{{{ line.sku }}}})</td><td>{{{{ line.quantity }}}}</td><td>{{{{ line.total }}}}</td></tr>
+{{% endfor %}}
+</table>
+<p>Total: {{{{ order.total }}}} {{{{ order.currency }}}}</p>
+<p>First Viscount</p>
+</body>
+</html>
+"""
+
+_DEFAULTS = {
+    "order_confirmation": (
+        "Order {{order.number}} Confirmed",
+        "<p>thank you for your order {{ order.number }}. It is paid and on its way to you.</p>",
+    ),
+    "order_rejected": (
+        "Order {{order.number}} could not be fulfilled",
+        (
+            "<p>we are sorry: your order {{ order.number }} was not carried out, because {{ order.reason }}. "
+            "You pay nothing; what was held on your card is given back.</p>"
+        ),
+    ),
+}
+
+
+def default_templates() -> list[PutTemplate]:
+    """Return the first version of every template that an occasion needs, in English."""
+    return [
+        PutTemplate(
+            template_id=uuid5(NAMESPACE_OID, f"{EMAIL}/{name}/1"),
+            name=name,
+            channel=EMAIL,
+            version=1,
+            subject=subject,
+            body=_PAGE.format(what=what),
+            variables=("order", "customer"),
+        )
+        for name, (subject, what) in _DEFAULTS.items()
+    ]

@@ -1,0 +1,168 @@
+"""What orders (with payments) can be asked, and what they tell. Amounts are minor currency units."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from contexts.messages import Command, Event, Query, Value
+
+
+class OrderLine(Value):
+    """So many units of one product, as the customer asks. The price is not the customer's to say."""
+
+    product_id: UUID
+    quantity: Annotated[int, Field(gt=0, le=10_000)]
+
+
+class PricedLine(Value):
+    """A line as sold."""
+
+    product_id: UUID
+    sku: str
+    name: str
+    quantity: int
+    unit_price_minor: int
+    total_minor: int
+
+
+class Address(Value):
+    """A postal address. `country` is an ISO 3166-1 alpha-2 code."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    street: Annotated[str, Field(min_length=1, max_length=200)]
+    city: Annotated[str, Field(min_length=1, max_length=100)]
+    postal_code: Annotated[str, Field(min_length=1, max_length=20)]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    state: Annotated[str, Field(max_length=100)] = ""
+
+
+class Customer(Value):
+    """Who orders, and where the shop's mail goes."""
+
+    id: UUID
+    email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+    phone: Annotated[str, Field(max_length=32)] | None = None
+
+
+class PaymentMethod(Value):
+    """A card, named by the token that the gateway's vault gave for it; the number itself never comes here."""
+
+    method: Annotated[str, Field(pattern=r"^card$")] = "card"
+    token: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^(tok|pm)_[A-Za-z0-9_]+$")]
+
+
+class PlaceOrder(Command):
+    """Take an order: price it from the context's own copy of the catalogue and open it."""
+
+    order_id: UUID
+    customer: Customer
+    currency: str
+    lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=100)]
+    shipping_address: Address
+    billing_address: Address
+    shipping_method: Annotated[str, Field(max_length=50)] = "STANDARD"
+    payment: PaymentMethod
+
+
+class AuthorizePayment(Command):
+    """Have the order's total held on the customer's card."""
+
+    order_id: UUID
+    card_token: str
+
+
+class CapturePayment(Command):
+    """Take the money that is held."""
+
+    order_id: UUID
+
+
+class ReversePayment(Command):
+    """Give the money back: void what is only held, refund what was taken. One that comes first forbids the rest."""
+
+    order_id: UUID
+
+
+class CompleteOrder(Command):
+    """Everything is done: reserved, paid, shipped."""
+
+    order_id: UUID
+
+
+class RejectOrder(Command):
+    """Everything is undone: close the order with the reason."""
+
+    order_id: UUID
+    reason: str
+
+
+class OrderPlaced(Event):
+    """An order is open and priced; its journey begins."""
+
+    order_id: UUID
+    order_number: str
+    customer_id: UUID
+    lines: tuple[PricedLine, ...]
+    total_minor: int
+    currency: str
+    shipping_address: Address
+    shipping_method: str
+    card_token: str
+
+
+class PaymentAuthorized(Event):
+    """The order's total is held on the card (or there was nothing to pay)."""
+
+    order_id: UUID
+    payment_id: UUID
+
+
+class PaymentDeclined(Event):
+    """The card network said no, definitely."""
+
+    order_id: UUID
+    payment_id: UUID
+    code: str
+
+
+class PaymentCaptured(Event):
+    """The money was taken."""
+
+    order_id: UUID
+    payment_id: UUID
+    amount_minor: int
+
+
+class PaymentReversed(Event):
+    """None of the customer's money is held or kept."""
+
+    order_id: UUID
+
+
+class OrderClosed(Event):
+    """What both ends of an order tell: enough for a mail, nothing that needs a look-up."""
+
+    order_id: UUID
+    order_number: str
+    customer_id: UUID
+    email: str
+    total_minor: int
+    currency: str
+    lines: tuple[PricedLine, ...]
+
+
+class OrderCompleted(OrderClosed):
+    """The order is reserved, paid and shipped."""
+
+
+class OrderRejected(OrderClosed):
+    """The order came to nothing, and nothing of it is left held or charged."""
+
+    reason: str
+
+
+class ShowOrder(Query):
+    """Ask for an order with its lines, payments and events."""
+
+    order_id: UUID

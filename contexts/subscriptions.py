@@ -1,0 +1,35 @@
+"""Who listens to what. A command goes to the context it is named after; an event goes to every listener here."""
+
+from collections.abc import Iterator
+
+from contexts.catalog.messages import ProductChanged
+from contexts.coordination.place_order import PLACE_ORDER
+from contexts.delivery.messages import ShipmentScheduled
+from contexts.messages import Destination, Event, Message, Query
+from contexts.orders.messages import OrderCompleted, OrderRejected
+
+#: The contexts with queues of their own.
+CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delivery", "notifications")
+
+#: Event -> the contexts that hear it. What a saga waits for, coordination hears.
+LISTENERS: dict[type[Message], tuple[str, ...]] = {
+    ProductChanged: ("orders",),
+    ShipmentScheduled: ("coordination", "inventory"),
+    OrderCompleted: ("coordination", "notifications"),
+    OrderRejected: ("coordination", "notifications"),
+}
+for _event in PLACE_ORDER.listens_to():
+    LISTENERS.setdefault(_event, ("coordination",))
+
+
+def actor_address(context: str, message: type[Message]) -> Destination:
+    """Return where a context handles a message type. Views are asked for on a queue of their own: no backlog delays them."""
+    queue = f"{context}.queries" if issubclass(message, Query) else context
+    return Destination(queue, f"{context}.{message.actor_name}")
+
+
+def destinations(message: type[Message]) -> Iterator[Destination]:
+    """Yield every actor that a message is sent to."""
+    listeners = LISTENERS.get(message, ()) if issubclass(message, Event) else (message.context,)
+    for context in listeners:
+        yield actor_address(context, message)

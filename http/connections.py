@@ -1,0 +1,49 @@
+"""What the handlers of one process share: the way to RabbitMQ, to the read models, and to answers."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from contexts.subscriptions import CONTEXTS
+from persistence.amqp import Publisher
+from persistence.read_models import ReadModelReader
+
+from .queries import Queries
+from .redis_lane import RedisLane
+
+#: The contexts that answer queries.
+ASKED = ("catalog", "inventory", "orders", "delivery", "coordination")
+
+#: Declared by whoever comes first, the front door or a worker.
+QUEUES = (*CONTEXTS, *(f"{context}.queries" for context in ASKED))
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Open as long as the application runs; each connects again by itself."""
+
+    publisher: Publisher
+    redis: RedisLane
+    queries: Queries
+
+
+CONNECTIONS = web.AppKey("connections", Connections)
+
+
+def connections(url: str) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Return what opens the connections when the application starts, servers up or not, and closes them at its end."""
+
+    async def opened(app: web.Application) -> AsyncIterator[None]:
+        reader = ReadModelReader()
+        publisher = Publisher(url, QUEUES, "front_door")
+        queries = Queries(publisher, reader)
+        await publisher.start()
+        queries.start()
+        app[CONNECTIONS] = Connections(publisher, RedisLane(reader.redis), queries)
+        yield
+        await queries.close()
+        await publisher.close()
+        await reader.close()
+
+    return opened

@@ -1,0 +1,53 @@
+"""Idempotency-Key: a repeated request is the same order, and a key belongs to one body.
+
+The order's id comes from the key, so that even with Redis lost no second order can come of it. What is kept in Redis,
+a fingerprint of the body for a day, only tells a client that it used a key twice.
+"""
+
+import hashlib
+import re
+from uuid import UUID, uuid5
+
+from aiohttp import web
+
+from persistence.read_models import model_key
+
+from .problems import IDEMPOTENCY_KEY_REUSED, NO_IDEMPOTENCY_KEY, Fault, Problem
+
+#: Seconds that a fingerprint is kept.
+A_DAY = 24 * 3600
+
+_CALLERS = UUID("e2a7c1de-6a0f-4d4c-9a39-0f9a3d8f5c11")
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def caller(_request: web.Request, customer_id: UUID) -> UUID:
+    """Return whose keys these are. Nobody is authenticated yet: callers are told apart by the customer they name."""
+    return uuid5(_CALLERS, f"anonymous/{customer_id}")
+
+
+def idempotency_key(request: web.Request) -> str:
+    """Return the header of 1 to 255 visible ASCII characters; raises `Problem`."""
+    key = request.headers.get("Idempotency-Key", "")
+    if not _VISIBLE_ASCII.fullmatch(key):
+        detail = "Send an Idempotency-Key of 1 to 255 visible ASCII characters, a new one for each order."
+        raise Problem(NO_IDEMPOTENCY_KEY, detail)
+    return key
+
+
+def fingerprint(canonical_body: bytes) -> bytes:
+    """Return what tells two bodies apart, the order of their members aside."""
+    return hashlib.sha256(canonical_body).digest()
+
+
+def fingerprint_key(order_id: UUID) -> str:
+    """Return where the fingerprint of an accepted order's body is kept."""
+    return model_key("idempotency", str(order_id))
+
+
+def is_repeated(kept: bytes | None, sent: bytes) -> bool:
+    """Whether the order was accepted before; raises `Problem` when that was another one under the same key."""
+    if kept is not None and kept != sent:
+        detail = "This Idempotency-Key came with another body before; send a new key with a new order."
+        raise Problem(IDEMPOTENCY_KEY_REUSED, detail, [Fault("", "not the body that this key came with first")])
+    return kept is not None

@@ -1,0 +1,94 @@
+"""Products: the catalog's part and the inventory's part of one read model."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+from redis.asyncio.client import Pipeline
+
+from contexts.catalog.messages import ShowProduct
+from contexts.inventory.messages import ShowStock
+from persistence.read_models import model_key
+
+from .addresses import identity_in
+from .connections import CONNECTIONS, Connections
+from .json_body import json_response
+from .problems import INVALID_ORDER, NOT_FOUND, Fault, Problem, Unavailable
+from .tracing import traceparent_of
+
+
+def product_key(product_id: UUID) -> str:
+    """Return the key of the hash with the fields `catalog` and `stock`."""
+    return model_key("product", str(product_id))
+
+
+async def show_product(request: web.Request) -> web.Response:
+    """`GET /v1/products/{id}`: what the catalog tells of a product, and how many can be had at this moment."""
+    product_id = identity_in(request)
+    connections = request.app[CONNECTIONS]
+
+    def commands(pipeline: Pipeline) -> None:
+        pipeline.hmget(product_key(product_id), "catalog", "stock")
+
+    ((catalog, stock),) = await connections.redis.run(commands)
+    if catalog is None or stock is None:
+        return await _asked_for(request, connections, product_id, catalog, stock)
+    return json_response({**orjson.loads(catalog), "available_stock": orjson.loads(stock)["available"]})
+
+
+async def _asked_for(
+    request: web.Request, connections: Connections, product_id: UUID, catalog: bytes | None, stock: bytes | None
+) -> web.Response:
+    ask, trace = connections.queries.ask, traceparent_of(request)
+    asked_stock = None if stock else ask(ShowStock, trace, product_id=product_id)
+    try:
+        body = orjson.loads(catalog) if catalog else await ask(ShowProduct, trace, product_id=product_id)
+        if body is None:
+            raise Problem(NOT_FOUND, f"There is no product {product_id}.")
+        try:
+            levels = orjson.loads(stock or b"null") if asked_stock is None else await asked_stock
+        except Unavailable:
+            return json_response({**body, "available_stock": None, "incomplete": ["stock"]})
+        return json_response({**body, "available_stock": levels["available"] if levels else 0})
+    finally:
+        if asked_stock is not None:
+            asked_stock.cancel()
+
+
+async def check_products(
+    connections: Connections,
+    first_lines: Mapping[UUID, int],
+    kept: Mapping[UUID, bytes | None],
+    currency: str,
+    traceparent: str,
+) -> None:
+    """Raise `Problem` unless every product is on sale in the currency. What is not kept is asked for, all at once."""
+    asked = {
+        product_id: connections.queries.ask(ShowProduct, traceparent, product_id=product_id)
+        for product_id, view in kept.items()
+        if view is None
+    }
+    try:
+        faults = []
+        for product_id, view in kept.items():
+            body = await asked[product_id] if view is None else orjson.loads(view)
+            fault = _fault(product_id, body, first_lines[product_id], currency)
+            if fault:
+                faults.append(fault)
+    finally:
+        for future in asked.values():
+            future.cancel()
+    if faults:
+        raise Problem(INVALID_ORDER, "Not everything in this order is on sale.", faults)
+
+
+def _fault(product_id: UUID, body: dict[str, Any] | None, line: int, currency: str) -> Fault | None:
+    if body is None:
+        return Fault(f"/lines/{line}/product_id", f"there is no product {product_id}")
+    if body["status"] != "ACTIVE":
+        return Fault(f"/lines/{line}/product_id", f"product {product_id} is not on sale")
+    if all(price["currency"] != currency for price in body["prices"]):
+        return Fault("/currency", f"product {product_id} has no price in {currency}")
+    return None

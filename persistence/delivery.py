@@ -1,0 +1,86 @@
+"""Shipments in PostgreSQL: locked and read set-wise, changed in memory, written set-wise."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from contexts.delivery.messages import CancelShipment, ScheduleDelivery
+from contexts.delivery.model import Shipment, Shipments, Status, TrackingEvent, shipment_id
+from contexts.messages import Message
+from persistence import setwise
+from persistence.tables.delivery import shipments, tracking_events
+
+_SHIPMENTS = """
+    SELECT order_id, carrier, shipping_method, shipping_address, pieces, status, tracking_number, estimated_delivery,
+           refusal_code, attempts, version
+    FROM shipments WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+"""
+
+
+class ShipmentTables(Shipments):
+    """The shipments that a batch of messages is about, within one transaction."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        super().__init__()
+        self._connection = connection
+        self._stored: dict[UUID, int] = {}
+
+    def prefetch(self, messages: Sequence[Message]) -> None:
+        """Lock and load the shipments."""
+        order_ids = {message.order_id for message in messages if isinstance(message, ScheduleDelivery | CancelShipment)}
+        for row in self._connection.execute(_SHIPMENTS, (sorted(map(shipment_id, order_ids)),)):
+            order_id, carrier, method, address, pieces, status, *others = row
+            shipment = Shipment(order_id, carrier, method, address, pieces, Status(status), *others)
+            self.shipments[order_id] = shipment
+            self._stored[order_id] = shipment.version
+
+    def flush(self) -> None:
+        """Write new and changed shipments and what befell them."""
+        new = [one for order_id, one in self.shipments.items() if order_id not in self._stored]
+        changed = [
+            one for order_id, one in self.shipments.items() if self._stored.get(order_id, one.version) != one.version
+        ]
+        setwise.insert(self._connection, shipments, [_row(shipment) for shipment in new])
+        setwise.update(self._connection, shipments, [_change(shipment) for shipment in changed])
+        events = [event for shipment in self.shipments.values() for event in shipment.tracking]
+        setwise.insert(self._connection, tracking_events, [_event_row(event) for event in events])
+
+
+def _row(shipment: Shipment) -> setwise.Row:
+    return {
+        **_change(shipment),
+        "order_id": shipment.order_id,
+        "carrier": shipment.carrier,
+        "shipping_method": shipment.shipping_method,
+        "shipping_address": shipment.shipping_address,
+        "pieces": shipment.pieces,
+    }
+
+
+def _change(shipment: Shipment) -> setwise.Row:
+    now = datetime.now(UTC)
+    return {
+        "id": shipment.id,
+        "tracking_number": shipment.tracking_number,
+        "status": shipment.status.value,
+        "estimated_delivery": shipment.estimated_delivery,
+        "shipped_at": now if shipment.status is Status.SCHEDULED else None,
+        "refusal_code": shipment.refusal_code,
+        "cancelled_at": now if shipment.status is Status.CANCELLED else None,
+        "attempts": shipment.attempts,
+        "updated_at": now,
+        "version": shipment.version,
+    }
+
+
+def _event_row(event: TrackingEvent) -> setwise.Row:
+    return {
+        "id": event.id,
+        "shipment_id": event.shipment_id,
+        "event_type": event.kind,
+        "description": event.description,
+        "occurred_at": event.at,
+    }

@@ -1,0 +1,137 @@
+"""A context's PostgreSQL database as the runtime sees it: transactions with an inbox, an outbox and dead letters."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import sqlalchemy
+from psycopg import Connection
+
+from contexts.messages import Destination
+from persistence.databases import engine
+from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel
+from persistence.setwise import json_text
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresTransaction:
+    """One transaction. Repositories read and write through its connection."""
+
+    connection: Connection[Any]
+
+    def receive(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Enter message ids in the inbox; return those that were not there before."""
+        rows = self.connection.execute(
+            "INSERT INTO inbox (id) SELECT unnest(%s::uuid[]) ON CONFLICT DO NOTHING RETURNING id", (sorted(ids),)
+        )
+        return {row[0] for row in rows}
+
+    def unseen(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return the ids that are not in the inbox, without entering them."""
+        rows = self.connection.execute("SELECT id FROM inbox WHERE id = ANY(%s)", (list(ids),))
+        return set(ids) - {row[0] for row in rows}
+
+    def forget(self, ids: Sequence[UUID]) -> None:
+        """Take ids out of the inbox again: their messages are to be tried once more."""
+        self.connection.execute("DELETE FROM inbox WHERE id = ANY(%s)", (list(ids),))
+
+    def send(self, parcels: Sequence[Parcel]) -> None:
+        """Put parcels into the outbox. A parcel that is there already is left as it is."""
+        for parcel in parcels:
+            self.connection.execute(
+                "INSERT INTO outbox (id, queue, actor, payload, message_count, attempt, last_error, available_at)"
+                " VALUES (%s, %s, %s, %b, %s, %s, %s, now() + make_interval(secs => %s)) ON CONFLICT DO NOTHING",
+                (
+                    parcel.id,
+                    parcel.destination.queue,
+                    parcel.destination.actor,
+                    b"[%s]" % b",".join(parcel.messages),
+                    len(parcel.messages),
+                    parcel.attempt,
+                    parcel.last_error,
+                    RELAY_GRACE_SECONDS if parcel.after_seconds is None else parcel.after_seconds,
+                ),
+            )
+
+    def bury(self, letter: DeadLetter) -> None:
+        """Keep a message that failed for the last time; one that died before is dead again."""
+        self.connection.execute(
+            "INSERT INTO dead_letters (id, queue, actor, message_type, correlation_id, payload, attempts, error, traceback)"
+            " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET status = 'DEAD',"
+            " attempts = excluded.attempts, error = excluded.error, traceback = excluded.traceback, died_at = now()",
+            (
+                letter.id,
+                letter.destination.queue,
+                letter.destination.actor,
+                letter.message_type,
+                letter.correlation_id,
+                json_text(letter.payload),
+                letter.attempts,
+                letter.error,
+                letter.traceback,
+            ),
+        )
+
+
+class PostgresStore:
+    """The database of one context; safe to use from many threads, one connection a transaction."""
+
+    def __init__(self, context: str, connections: int = 8) -> None:
+        self.context = context
+        self._engine: sqlalchemy.Engine = engine(context, pool_size=connections)
+
+    @contextmanager
+    def transaction(self) -> Iterator[PostgresTransaction]:
+        """Open a transaction that commits when the block ends and rolls back when it raises."""
+        pooled = self._engine.raw_connection()
+        try:
+            connection: Any = pooled.driver_connection
+            yield PostgresTransaction(connection)
+            connection.commit()
+        except BaseException:
+            if connection.closed or connection.broken:
+                pooled.invalidate()
+            else:
+                connection.rollback()
+            raise
+        finally:
+            pooled.close()
+
+    def is_passing_fault(self, error: BaseException) -> bool:
+        """Whether the fault is the database's (down, restarted, deadlock), so that the same work may simply be repeated."""
+        if isinstance(error, psycopg.errors.QueryCanceled):
+            return False
+        return isinstance(
+            error, psycopg.OperationalError | sqlalchemy.exc.OperationalError | sqlalchemy.exc.TimeoutError
+        )
+
+    def delete_sent(self, ids: Sequence[UUID]) -> None:
+        """Delete parcels that RabbitMQ has confirmed. Not waited for on disk: a lost deletion is only a repeated publish."""
+        with self.transaction() as transaction:
+            transaction.connection.execute("SET LOCAL synchronous_commit = off")
+            transaction.connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", (list(ids),))
+
+    def claim_due(self, limit: int) -> list[Parcel]:
+        """Take parcels whose time has come, for half a minute, so that two sweepers never take the same."""
+        with self.transaction() as transaction:
+            rows = transaction.connection.execute(
+                "UPDATE outbox SET available_at = now() + interval '30 seconds' WHERE id IN (SELECT id FROM outbox"
+                " WHERE available_at <= now() ORDER BY available_at LIMIT %s FOR UPDATE SKIP LOCKED)"
+                " RETURNING id, queue, actor, payload, attempt",
+                (limit,),
+            ).fetchall()
+        return [Parcel(row[0], Destination(row[1], row[2]), (bytes(row[3])[1:-1],), None, row[4]) for row in rows]
+
+    def prune_inbox(self, older_than_seconds: float) -> int:
+        """Forget messages received so long ago that no copy of them can be on its way; return how many."""
+        with self.transaction() as transaction:
+            return transaction.connection.execute(
+                "DELETE FROM inbox WHERE received_at < now() - make_interval(secs => %s)", (older_than_seconds,)
+            ).rowcount
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()

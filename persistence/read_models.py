@@ -1,0 +1,122 @@
+"""Read models in Redis: views kept for a while, and the answers to queries. Losing all of it loses no business fact.
+
+A model is a hash `firstviscount:<model>:<identity>` with two fields a part: the JSON and its version. The whole key goes
+an hour (or a moment) after it was first written, so that even a lost eviction heals.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+import orjson
+import redis
+import redis.asyncio
+
+from contexts.views import View
+
+PREFIX = "firstviscount:"
+
+#: Seconds that an unread answer is kept.
+ANSWER_SECONDS = 30
+
+# KEYS: one a view. ARGV: part, version, body, seconds, only_if_kept for each.
+_STORE = """
+for i, key in ipairs(KEYS) do
+    local part, version, body, seconds, only_if_kept = unpack(ARGV, i * 5 - 4, i * 5)
+    local kept = redis.call('HGET', key, part .. '.version')
+    local wanted = only_if_kept == '0' or redis.call('EXISTS', key) == 1
+    if wanted and (not kept or tonumber(kept) <= tonumber(version)) then
+        redis.call('HSET', key, part, body, part .. '.version', version)
+        redis.call('EXPIRE', key, seconds, 'NX')
+    end
+end
+"""
+
+
+class RedisUrlError(Exception):
+    """Raised when REDIS_URL is missing."""
+
+
+def redis_url() -> str:
+    """The URL of the Redis server; raises RedisUrlError."""
+    url = os.environ.get("REDIS_URL", "").strip()
+    if not url:
+        raise RedisUrlError('REDIS_URL is not set: run eval "$(scripts/servers env)", which prints it, or set it')
+    return url
+
+
+def model_key(model: str, identity: str) -> str:
+    """`product`, id -> `firstviscount:product:<id>`."""
+    return f"{PREFIX}{model}:{identity}"
+
+
+class ReadModelWriter:
+    """The actors' side: stores views and answers queries. Raises `redis.RedisError` when Redis is away."""
+
+    def __init__(self) -> None:
+        self._redis = redis.Redis.from_url(redis_url(), socket_timeout=2, socket_connect_timeout=2)
+        self._store = self._redis.register_script(_STORE)
+
+    def store(self, views: Sequence[View], *, only_if_kept: bool = False) -> None:
+        """Store views; with `only_if_kept` those of models that somebody has read lately, and no others."""
+        if views:
+            flag = "1" if only_if_kept else "0"
+            arguments: list[Any] = []
+            for view in views:
+                arguments += [view.part, view.version, orjson.dumps(view.body), view.keep_seconds, flag]
+            self._store(keys=[model_key(view.model, view.identity) for view in views], args=arguments)
+
+    def evict(self, model: str, identities: Iterable[str]) -> None:
+        """Forget models: the next reader asks their owner."""
+        keys = [model_key(model, identity) for identity in identities]
+        if keys:
+            self._redis.unlink(*keys)
+
+    def answer(self, answers: Sequence[tuple[str, UUID, View | None]]) -> None:
+        """Put each answer (reply key, query id, view) where the one who asked waits for it."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for reply_to, query_id, view in answers:
+            pipeline.rpush(reply_to, orjson.dumps({"query_id": query_id, "view": asdict(view) if view else None}))
+            pipeline.expire(reply_to, ANSWER_SECONDS)
+        pipeline.execute()
+
+
+class ReadModelReader:
+    """The front door's side: reads views, and collects the answers to its queries. Asynchronous."""
+
+    def __init__(self) -> None:
+        self._redis = redis.asyncio.Redis.from_url(redis_url(), socket_timeout=5, socket_connect_timeout=2)
+
+    async def read(self, models: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Return the parts kept of each (model, identity), parsed, by name; an empty dict where nothing is kept."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for model, identity in models:
+            pipeline.hgetall(model_key(model, identity))
+        return [
+            {
+                name.decode(): orjson.loads(value)
+                for name, value in fields.items()
+                if not name.endswith(b".version")
+            }
+            for fields in await pipeline.execute()
+        ]
+
+    async def next_answer(self, reply_to: str, timeout: float = 1.0) -> dict[str, Any] | None:
+        """Wait for an answer put under `reply_to`: {"query_id", "view"}; None after `timeout` seconds."""
+        popped = await self._redis.blpop([reply_to], timeout=timeout)
+        return None if popped is None else orjson.loads(popped[1])
+
+    async def ping(self) -> None:
+        """Raise `redis.RedisError` unless Redis answers."""
+        await self._redis.ping()
+
+    @property
+    def redis(self) -> "redis.asyncio.Redis":
+        """The connection pool, for what belongs to the front door alone: idempotency keys, rate limits, sessions."""
+        return self._redis
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._redis.aclose()

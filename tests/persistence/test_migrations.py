@@ -1,0 +1,298 @@
+"""Migrations against the databases of the environment: repeatable, one at a time, and equal to the models.
+
+Nothing that is in a database is dropped: a history is run from nothing in a schema of its own, and every change made
+to see it noticed is rolled back.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from persistence import migrations
+from persistence.databases import POSTGRESQL_CONTEXTS, DatabaseUrlError, address, database_url, engine, url_variable
+from persistence.migrations.cli import main
+from persistence.migrations.drift import differences, table_differences
+from persistence.tables import METADATA, catalog, inventory, orders
+
+# Imports first, then waits for a line, so that two of these start at the same instant.
+UPGRADE = (
+    "from persistence.migrations import upgrade; print('ready', flush=True); input(); print(upgrade('delivery').before)"
+)
+
+# Where the document gives one index name to two tables of a database, it is qualified by the table.
+INDEXES_OF_THE_DOCUMENT = {
+    "coordination": "idx_status idx_created_at idx_workflow_type idx_associated_id idx_saga_type idx_workflow_id"
+    " idx_timestamp",
+    "catalog": "idx_sku idx_category_id idx_status idx_brand idx_path idx_parent_id idx_product_id"
+    " idx_effective_dates idx_product_search idx_product_attributes idx_active_products",
+    "inventory": "idx_inventory_product_id idx_quantity_available idx_order_id idx_status_expires"
+    " idx_product_warehouse idx_inventory_movements_product_id idx_created_at idx_reference",
+    "orders": "idx_customer_id idx_orders_status idx_orders_created_at idx_order_number idx_order_items_order_id"
+    " idx_product_id idx_payments_order_id idx_payments_status idx_gateway_transaction_id idx_order_events_order_id"
+    " idx_order_events_created_at idx_orders_customer_status idx_orders_created_status idx_order_metadata",
+    "delivery": "idx_order_id idx_tracking_number idx_status idx_shipments_carrier idx_shipment_id idx_occurred_at"
+    " idx_carrier_configs_carrier idx_active idx_pending_shipments",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _migrated() -> None:
+    for context in POSTGRESQL_CONTEXTS:
+        migrations.upgrade(context)
+
+
+@pytest.fixture
+def connection(request: pytest.FixtureRequest) -> Iterator[sqlalchemy.Connection]:
+    """A connection to the context that the test is parametrized with; all that it does is rolled back."""
+    pool = engine(request.param, pool_size=1)
+    with pool.connect() as connection:
+        connection.execute(text("SET lock_timeout = '20s'"))
+        yield connection
+        connection.rollback()
+    pool.dispose()
+
+
+@pytest.fixture
+def empty_schema_url() -> Iterator[str]:
+    """A URL of delivery's database that sees nothing but an empty schema, which is dropped afterwards."""
+    schema = f"migration_test_{uuid4().hex}"
+    pool = engine("delivery", pool_size=1)
+    with pool.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = database_url("delivery").update_query_dict({"options": f"-c search_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with pool.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    pool.dispose()
+
+
+@pytest.mark.parametrize("context", POSTGRESQL_CONTEXTS)
+def test_a_migrated_database_is_as_the_models_say(context: str) -> None:
+    assert differences(context) == []
+
+
+@pytest.mark.parametrize("context", POSTGRESQL_CONTEXTS)
+def test_an_upgrade_of_a_database_at_the_newest_revision_changes_nothing(context: str) -> None:
+    again = migrations.upgrade(context)
+
+    assert again.before == again.after == migrations.head(context)
+
+
+@pytest.mark.parametrize(
+    ("context", "connection"), [(one, one) for one in POSTGRESQL_CONTEXTS], indirect=["connection"]
+)
+def test_every_index_of_the_document_exists_under_its_name(context: str, connection: sqlalchemy.Connection) -> None:
+    names = connection.execute(text("SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()")).scalars()
+
+    assert set(INDEXES_OF_THE_DOCUMENT[context].split()) - set(names) == set()
+
+
+@pytest.mark.parametrize(
+    ("connection", "change", "noticed"),
+    [
+        ("orders", "DROP INDEX idx_order_metadata", "index idx_order_metadata"),
+        ("orders", "ALTER TABLE payments DROP CONSTRAINT payments_amounts_check", "payments_amounts_check"),
+        ("orders", "ALTER TABLE orders ALTER currency SET DEFAULT 'EUR'", "orders.currency"),
+        ("orders", "ALTER TABLE orders RESET (fillfactor)", "storage of orders"),
+        ("orders", "ALTER TABLE orders ADD surprise INT", "surprise"),
+        ("orders", "ALTER TABLE order_items ALTER tax_amount SET NOT NULL", "order_items.tax_amount"),
+        ("orders", "ALTER TABLE orders ALTER customer_phone TYPE VARCHAR(20)", "orders.customer_phone"),
+        (
+            "delivery",
+            "DROP INDEX idx_pending_shipments; CREATE INDEX idx_pending_shipments ON shipments (created_at)",
+            "index idx_pending_shipments",
+        ),
+        (
+            "catalog",
+            "DROP INDEX idx_product_search; CREATE INDEX idx_product_search ON products USING GIN (attributes)",
+            "index idx_product_search",
+        ),
+    ],
+    indirect=["connection"],
+)
+def test_a_change_that_no_migration_made_is_noticed(
+    request: pytest.FixtureRequest, connection: sqlalchemy.Connection, change: str, noticed: str
+) -> None:
+    context = request.node.callspec.params["connection"]
+
+    connection.execute(text(change))
+
+    assert any(noticed in difference for difference in table_differences(context, connection))
+
+
+def _waiting_upgrade(url: str) -> subprocess.Popen[str]:
+    """A process that will upgrade the database once it is told to."""
+    return subprocess.Popen(
+        [sys.executable, "-c", UPGRADE],
+        env={**os.environ, "DELIVERY_DATABASE_URL": url},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_upgrades_of_one_empty_database_at_once_do_the_work_once(empty_schema_url: str) -> None:
+    both = [_waiting_upgrade(empty_schema_url) for _ in range(2)]
+    for process in both:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+
+    found = sorted(process.communicate(timeout=60)[0].strip() for process in both)
+
+    assert [process.returncode for process in both] == [0, 0]
+    assert found == ["0001", "None"]
+
+
+def test_a_history_run_from_nothing_gives_what_the_models_say(
+    monkeypatch: pytest.MonkeyPatch, empty_schema_url: str
+) -> None:
+    monkeypatch.setenv("DELIVERY_DATABASE_URL", empty_schema_url)
+
+    migrations.upgrade("delivery")
+
+    assert differences("delivery") == []
+
+
+@pytest.mark.parametrize("context", POSTGRESQL_CONTEXTS)
+def test_the_sql_of_a_history_creates_every_table_of_the_models(context: str) -> None:
+    statements = migrations.upgrade_sql(context)
+
+    for table in METADATA[context].tables:
+        assert f"CREATE TABLE {table} (" in statements
+
+
+def order_values(**changes: Any) -> dict[str, Any]:
+    """A row of orders."""
+    return {
+        "id": uuid4(),
+        "order_number": uuid4().hex,
+        "customer_id": uuid4(),
+        "total_amount": 10,
+        "shipping_address": {},
+        "billing_address": {},
+    } | changes
+
+
+@pytest.mark.parametrize("connection", ["orders"], indirect=True)
+@pytest.mark.parametrize(
+    ("captured", "refunded"), [(11, 0), (5, 6), (5, -1)], ids=["above the amount", "above the captured", "negative"]
+)
+def test_a_payment_whose_amounts_contradict_each_other_is_refused(
+    connection: sqlalchemy.Connection, captured: int, refunded: int
+) -> None:
+    order = order_values()
+    payment = {"order_id": order["id"], "payment_method": "card", "amount": 10}
+    connection.execute(insert(orders.orders), order)
+    connection.execute(insert(orders.payments), payment | {"captured_amount": 10, "refunded_amount": 10})
+
+    with pytest.raises(IntegrityError, match="payments_amounts_check"):
+        connection.execute(
+            insert(orders.payments), payment | {"captured_amount": captured, "refunded_amount": refunded}
+        )
+
+
+@pytest.mark.parametrize("connection", ["inventory"], indirect=True)
+def test_stock_knows_what_is_available_and_cannot_be_reserved_beyond_what_is_there(
+    connection: sqlalchemy.Connection,
+) -> None:
+    stock = {"product_id": uuid4(), "warehouse_id": uuid4(), "quantity_on_hand": 3, "quantity_reserved": 2}
+    available = insert(inventory.inventory).returning(inventory.inventory.c.quantity_available)
+
+    assert connection.execute(available, stock).scalar_one() == 1
+    with pytest.raises(IntegrityError, match="inventory_reserved_within_on_hand_check"):
+        connection.execute(insert(inventory.inventory), stock | {"product_id": uuid4(), "quantity_reserved": 4})
+
+
+@pytest.mark.parametrize("connection", ["catalog"], indirect=True)
+def test_the_category_tree_is_searched_by_path(connection: sqlalchemy.Connection) -> None:
+    root = f"t{uuid4().hex}"
+    for path in (root, f"{root}.music", f"{root}.music.jazz"):
+        connection.execute(insert(catalog.categories), {"name": path, "slug": path, "path": path})
+
+    below = select(catalog.categories.c.name).where(text("path <@ CAST(:path AS ltree)"))
+
+    assert set(connection.execute(below, {"path": f"{root}.music"}).scalars()) == {
+        f"{root}.music",
+        f"{root}.music.jazz",
+    }
+
+
+@pytest.mark.parametrize("connection", ["orders"], indirect=True)
+def test_times_come_back_in_utc_and_documents_as_they_went_in(connection: sqlalchemy.Connection) -> None:
+    placed = datetime(1997, 1, 12, 23, 30, tzinfo=UTC)
+    order = order_values(created_at=placed, metadata={"gift": True, "note": "für dich"})
+    connection.execute(insert(orders.orders), order)
+
+    row = connection.execute(select(orders.orders).where(orders.orders.c.id == order["id"])).one()
+
+    assert row.created_at == placed
+    assert row.created_at.utcoffset() == placed.utcoffset()
+    assert row._mapping["metadata"] == order["metadata"]
+
+
+def test_a_missing_url_is_told_with_the_variable_and_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CATALOG_DATABASE_URL")
+
+    with pytest.raises(DatabaseUrlError, match=r"CATALOG_DATABASE_URL is not set.*scripts/servers env"):
+        database_url("catalog")
+
+
+@pytest.mark.parametrize("url", ["no url secret", "mysql://user:secret@127.0.0.1/x", "postgresql://u:secret@h:port/x"])
+def test_a_url_of_something_else_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("CATALOG_DATABASE_URL", url)
+
+    with pytest.raises(DatabaseUrlError, match="CATALOG_DATABASE_URL") as refusal:
+        database_url("catalog")
+
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("context", migrations.CONTEXTS)
+def test_an_address_for_messages_holds_no_password(context: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheme = "mongodb" if context == "notifications" else "postgresql"
+    monkeypatch.setenv(url_variable(context), f"{scheme}://someone:secret@127.0.0.1:4711/store")
+
+    assert address(context) == "127.0.0.1:4711/store"
+
+
+@pytest.mark.parametrize("command", ["up", "status", "check"])
+def test_a_server_that_is_not_there_is_one_sentence_with_the_variable_and_the_host(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.setenv("ORDERS_DATABASE_URL", "postgresql://someone:secret@127.0.0.1:1/orders")
+
+    code = main([command, "--context", "orders"])
+
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "127.0.0.1:1/orders (from ORDERS_DATABASE_URL)" in said
+    assert said.count("\n") == 1
+    assert "secret" not in said
+
+
+def test_a_failed_upgrade_leaves_the_database_as_it_was(monkeypatch: pytest.MonkeyPatch, empty_schema_url: str) -> None:
+    monkeypatch.setenv("DELIVERY_DATABASE_URL", empty_schema_url)
+    pool = engine("delivery", pool_size=1)
+    with pool.begin() as connection:
+        connection.execute(text("CREATE TABLE carrier_configs (id INT)"))
+
+    with pytest.raises(DBAPIError, match="carrier_configs"):
+        migrations.upgrade("delivery")
+
+    with pool.connect() as connection:
+        left = connection.execute(text("SELECT relname FROM pg_stat_user_tables WHERE schemaname = current_schema()"))
+        assert list(left.scalars()) == ["carrier_configs"]
+    pool.dispose()

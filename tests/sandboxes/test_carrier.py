@@ -1,0 +1,108 @@
+"""The sandbox carrier over HTTP: one reference never buys two labels, a cancelled one never buys any."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .launching import Launch, Server
+
+
+@pytest.fixture
+def carrier(launch: Launch, tmp_path: Path) -> Server:
+    return launch("carrier", "--journal", str(tmp_path / "shipments.jsonl"))
+
+
+def a_booking(reference: str, **other: Any) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "order_id": f"order of {reference}",
+        "shipping_method": "STANDARD",
+        "address": {"name": "A. Customer", "city": "Berne", "postal_code": "3000", "country": "CH"},
+        "pieces": 2,
+        **other,
+    }
+
+
+def booked(carrier: Server, *bookings: Any) -> list[dict[str, Any]]:
+    status, answers = carrier.ask("POST", "/v1/shipments", list(bookings))
+    assert status == 200
+    return list(answers)
+
+
+def test_a_booking_tells_the_tracking_number_and_the_day(carrier: Server) -> None:
+    slow, fast = booked(carrier, a_booking("s1"), a_booking("s2", shipping_method="EXPRESS"))
+
+    today = datetime.now(UTC).date()
+    assert slow["status"] == fast["status"] == "booked"
+    assert slow["tracking_number"] != fast["tracking_number"]
+    assert today < date.fromisoformat(fast["estimated_delivery"]) < date.fromisoformat(slow["estimated_delivery"])
+
+
+def test_one_reference_never_buys_two_labels(carrier: Server) -> None:
+    first, second = booked(carrier, a_booking("s1"), a_booking("s1"))
+    (third,) = booked(carrier, a_booking("s1"))
+    (conflict,) = booked(carrier, a_booking("s1", pieces=9))
+
+    assert first == second == third
+    assert conflict["status"] == "error"
+    assert carrier.ask("GET", "/v1/totals")[1]["booked"] == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [{"postal_code": "REFUSE 1", "country": "CH"}, {"postal_code": "1", "country": "XX"}],
+    ids=["postal code", "country"],
+)
+def test_an_address_that_is_not_served_is_refused(carrier: Server, address: dict[str, str]) -> None:
+    (answer,) = booked(carrier, a_booking("s1", address=address))
+
+    assert (answer["status"], answer["code"]) == ("refused", "address_not_served")
+
+
+def test_a_cancelled_reference_never_buys_a_label(carrier: Server) -> None:
+    booking = a_booking("s1")
+    booked(carrier, booking)
+
+    assert carrier.ask("POST", "/v1/cancellations", ["s1", "s2"])[1] == [{"status": "cancelled"}] * 2
+    after = booked(carrier, booking, a_booking("s2"))
+
+    assert [answer["code"] for answer in after] == ["cancelled", "cancelled"]
+    totals = carrier.ask("GET", "/v1/totals")[1]
+    assert (totals["references"], totals["booked"], totals["cancelled"]) == (2, 0, 2)
+
+
+@pytest.mark.parametrize("flaw", [{"reference": None}, {"address": "here"}, {"address": {"a": 1}}, {"pieces": "2"}])
+def test_one_malformed_booking_harms_no_other(carrier: Server, flaw: dict[str, Any]) -> None:
+    bad, good = booked(carrier, {**a_booking("s1"), **flaw}, a_booking("s2"))
+
+    assert (bad["status"], good["status"]) == ("error", "booked")
+    assert next(iter(flaw)) in bad["reason"]
+
+
+def test_references_are_looked_up_shown_and_exported(carrier: Server) -> None:
+    booked(carrier, a_booking("s1"), a_booking("s2", pieces=0))
+
+    _, looked_up = carrier.ask("POST", "/v1/lookup", ["s2", "none", "s1"])
+    _, shown = carrier.ask("GET", "/v1/shipments?reference=s1&reference=none")
+    _, page = carrier.ask("GET", "/v1/shipments/export?limit=1")
+
+    assert [found and found["state"] for found in looked_up] == ["refused", None, "booked"]
+    assert [shipment["order_id"] for shipment in shown] == ["order of s1"]
+    assert ([shipment["reference"] for shipment in page["shipments"]], page["next"]) == (["s1"], 1)
+
+
+def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
+    journal = str(tmp_path / "shipments.jsonl")
+    before = launch("carrier", "--journal", journal)
+    told = booked(before, a_booking("s1"), a_booking("s2", address={"country": "XX"}))
+    before.ask("POST", "/v1/cancellations", ["s3"])
+    totals = before.ask("GET", "/v1/totals")
+    before.kill()
+
+    after = launch("carrier", "--journal", journal)
+
+    assert after.ask("GET", "/v1/totals") == totals
+    assert booked(after, a_booking("s1"), a_booking("s2", address={"country": "XX"})) == told
+    assert booked(after, a_booking("s3"))[0]["code"] == "cancelled"
