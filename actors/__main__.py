@@ -9,10 +9,14 @@ from contexts.subscriptions import CONTEXTS
 
 def main() -> int:
     """Read the command line and work until told to stop."""
-    parser = argparse.ArgumentParser(prog="python -m actors", description="Work for one context's queues until SIGTERM.")
+    parser = argparse.ArgumentParser(
+        prog="python -m actors", description="Work for one context's queues until SIGTERM."
+    )
     parser.add_argument("context", choices=CONTEXTS)
     parser.add_argument("--threads", type=int, default=16, help="worker threads (default: %(default)s)")
-    parser.add_argument("--prefetch", type=int, default=64, help="unacknowledged envelopes a queue (default: %(default)s)")
+    parser.add_argument(
+        "--prefetch", type=int, default=64, help="unacknowledged envelopes a queue (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     return run(arguments.context, arguments.threads, arguments.prefetch)
 

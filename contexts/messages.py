@@ -61,7 +61,7 @@ class Event(Message):
 
 
 class Query(Message):
-    """Asks a context for a view; answered through Redis under `reply_to`, never stored, worthless after its deadline."""
+    """Asks a context for a view; answered through Redis under `reply_to`, worthless after its deadline."""
 
     reply_to: str
     query_id: UUID

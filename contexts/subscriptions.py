@@ -23,7 +23,7 @@ for _event in PLACE_ORDER.listens_to():
 
 
 def actor_address(context: str, message: type[Message]) -> Destination:
-    """Return where a context handles a message type. Views are asked for on a queue of their own: no backlog delays them."""
+    """Return where a context handles a message type. Queries have a queue of their own: no backlog delays them."""
     queue = f"{context}.queries" if issubclass(message, Query) else context
     return Destination(queue, f"{context}.{message.actor_name}")
 

@@ -12,7 +12,7 @@ A_MOMENT = 1
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One part of a read model, e.g. the `stock` part of `product:{id}`. A lower version never replaces a higher one."""
+    """One part of a read model, e.g. the `stock` part of `product:{id}`. A lower version never replaces a higher."""
 
     model: str
     identity: str

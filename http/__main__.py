@@ -12,7 +12,7 @@ from .app import build_app
 from .settings import SettingsError, rabbitmq_url
 
 #: Seconds that requests under way have to finish after SIGTERM; the rest of ten is for closing connections.
-SHUTDOWN_SECONDS = 4.0
+SHUTDOWN_SECONDS = 5.0
 
 #: Clients that may wait to be let in: a burst of new connections must not be turned away.
 BACKLOG = 2048

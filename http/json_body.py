@@ -23,11 +23,13 @@ async def canonical_json(request: web.Request) -> bytes:
         raise Problem(NOT_JSON, "The Content-Type must be application/json.")
     try:
         document = orjson.loads(await request.read())
+        canonical = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError as error:
         raise Problem(MALFORMED, f"The body is not JSON: {error}.") from error
+    except orjson.JSONEncodeError as error:
+        raise Problem(MALFORMED, "The body is nested too deeply.") from error
     except (HttpProcessingError, ConnectionError) as error:
         raise Problem(MALFORMED, "The body did not come whole.") from error
-    canonical = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     if b"\\" in canonical:  # only then can a control character be in it
         faults = [Fault(pointer, "control characters are not allowed") for pointer in _with_controls(document, "")]
         if faults:

@@ -52,7 +52,7 @@ class Fault:
     detail: str
 
 
-class Problem(Exception):  # noqa: N818 (the standard's term)
+class Problem(Exception):
     """Raised by a handler to answer with a problem; `detail` and `faults` are shown to the client."""
 
     def __init__(

@@ -7,14 +7,14 @@ from aiohttp import web
 
 _KNOWN_VERSION = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _LATER_VERSION = re.compile(r"(?!00|ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
-_NAME = "traceparent"
+_KEPT = web.RequestKey("traceparent", str)
 
 
 def traceparent_of(request: web.Request) -> str:
     """Return the request's `traceparent`, always the same one for one request."""
-    kept: str | None = request.get(_NAME)
+    kept = request.get(_KEPT)
     if kept is None:
-        kept = request[_NAME] = accepted(request.headers.get(_NAME)) or new_traceparent()
+        kept = request[_KEPT] = accepted(request.headers.get("traceparent")) or new_traceparent()
     return kept
 
 

@@ -36,7 +36,7 @@ class Unconfirmed(ConnectionError):
 
 
 def queue_arguments(queue: str) -> dict[str, str]:
-    """Return the arguments every context queue is declared with, here and by the workers: rejected bytes go to `.XQ`."""
+    """Return what every context's queue is declared with, here and by the workers: rejected bytes go to `.XQ`."""
     return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{queue}.XQ"}
 
 
@@ -119,7 +119,7 @@ class Publisher:
             self._connector.cancel()
         if self._connection and self._connection.is_open:
             closed = asyncio.get_running_loop().create_future()
-            self._connection.add_on_close_callback(lambda *_: closed.done() or closed.set_result(None))
+            self._connection.add_on_close_callback(lambda *_: _resolve(closed, None))
             self._connection.close()
             await asyncio.wait([closed], timeout=5)
         self._lost("closed")

@@ -50,7 +50,9 @@ class JourneyTables(Journeys):
         """Write new and changed journeys, what operators see of them, and their audit trail."""
         new = {order_id: one for order_id, one in self.journeys.items() if order_id not in self._stored}
         changed = {
-            order_id: one for order_id, one in self.journeys.items() if self._stored.get(order_id, one.version) != one.version
+            order_id: one
+            for order_id, one in self.journeys.items()
+            if self._stored.get(order_id, one.version) != one.version
         }
         setwise.insert(self._connection, sagas, [_saga_row(*item) for item in new.items()])
         setwise.insert(self._connection, workflows, [_workflow_row(*item) for item in new.items()])

@@ -45,7 +45,8 @@ class StockTables(Stocks):
         if all(isinstance(message, ShowStock) for message in messages):
             self._load_levels({message.product_id for message in messages if isinstance(message, ShowStock)}, "")
             return
-        orders, products = set(), set()
+        orders: set[UUID] = set()
+        products: set[UUID] = set()
         for message in messages:
             match message:
                 case ReserveStock() | ReleaseStock():
@@ -86,7 +87,8 @@ class StockTables(Stocks):
     def _load_expired(self, message: ExpireReservations) -> None:
         """Load, and lock, holds that are over; those whose order is being settled just now are left out."""
         self._take_reservations(
-            _RESERVATIONS + "status = 'ACTIVE' AND expires_at <= %s ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED",
+            _RESERVATIONS
+            + "status = 'ACTIVE' AND expires_at <= %s ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED",
             (message.at, EXPIRED_AT_ONCE),
         )
 
@@ -113,8 +115,12 @@ class StockTables(Stocks):
         self.released.update(row[0] for row in released)
 
     def _take_reservations(self, query: LiteralString, parameters: tuple[Any, ...]) -> None:
-        for *columns, status in self._connection.execute(query, parameters):
-            reservation = Reservation(*columns, Hold(status), stored=True)
+        for order_id, product_id, warehouse_id, quantity, expires_at, status in self._connection.execute(
+            query, parameters
+        ):
+            reservation = Reservation(
+                order_id, product_id, warehouse_id, quantity, expires_at, Hold(status), stored=True
+            )
             self.reservations.setdefault(reservation.order_id, []).append(reservation)
 
 

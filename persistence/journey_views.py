@@ -51,4 +51,6 @@ class JourneyViews:
         if row is None:
             return None
         body = {"status": row["status"], "current_step": row["current_step"], "timeline": row["timeline"]}
-        return View("journey", str(order_id), "journey", row["version"], body, AN_HOUR if row["completed_at"] else A_MOMENT)
+        return View(
+            "journey", str(order_id), "journey", row["version"], body, AN_HOUR if row["completed_at"] else A_MOMENT
+        )

@@ -1,4 +1,4 @@
-"""The notifications' MongoDB database as the runtime sees it: transactions with an inbox, an outbox and dead letters."""
+"""A context's MongoDB database as the runtime sees it: transactions with an inbox, an outbox and dead letters."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -109,9 +109,10 @@ class MongoTransaction:
 class MongoStore:
     """The database of the notifications; safe to use from many threads. Open one a process, after the fork."""
 
-    def __init__(self, context: str = "notifications") -> None:
+    def __init__(self, context: str = "notifications", database: Database[Document] | None = None) -> None:
         self.context = context
-        self._database = notifications_database().with_options(write_concern=WriteConcern("majority"))
+        opened = notifications_database() if database is None else database
+        self._database = opened.with_options(write_concern=WriteConcern("majority"))
 
     @contextmanager
     def transaction(self) -> Iterator[MongoTransaction]:
@@ -119,9 +120,11 @@ class MongoStore:
 
         It sees the database as it was at its first read; one that writes what another wrote since is aborted.
         """
-        with self._database.client.start_session() as session:
-            with session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")):
-                yield MongoTransaction(MongoConnection(self._database, session))
+        with (
+            self._database.client.start_session() as session,
+            session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")),
+        ):
+            yield MongoTransaction(MongoConnection(self._database, session))
 
     def is_passing_fault(self, error: BaseException) -> bool:
         """Whether the fault is the database's (down, restarted, write conflict), so that the same work may be repeated.
@@ -134,7 +137,7 @@ class MongoStore:
         return isinstance(error, OvertakenError)
 
     def delete_sent(self, ids: Sequence[UUID]) -> None:
-        """Delete parcels that RabbitMQ has confirmed. Not waited for on disk: a lost deletion is only a repeated publish."""
+        """Delete parcels that RabbitMQ has confirmed. A deletion that is lost in a crash is only a repeated publish."""
         self._outbox.with_options(write_concern=WriteConcern(1)).delete_many({"_id": {"$in": list(ids)}})
 
     def claim_due(self, limit: int) -> list[Parcel]:

@@ -52,7 +52,9 @@ class OrderTables(Orders):
     def flush(self) -> None:
         """Write new and changed orders with their lines and events, and new price copies."""
         new = [order for order in self.orders.values() if order.id not in self._stored]
-        changed = [order for order in self.orders.values() if self._stored.get(order.id, order.version) != order.version]
+        changed = [
+            order for order in self.orders.values() if self._stored.get(order.id, order.version) != order.version
+        ]
         setwise.insert(self._connection, orders, [_order_row(order) for order in new])
         setwise.insert(self._connection, order_items, [row for order in new for row in _item_rows(order)])
         setwise.update(self._connection, orders, [_order_change(order) for order in changed])

@@ -59,7 +59,8 @@ class PostgresTransaction:
     def bury(self, letter: DeadLetter) -> None:
         """Keep a message that failed for the last time; one that died before is dead again."""
         self.connection.execute(
-            "INSERT INTO dead_letters (id, queue, actor, message_type, correlation_id, payload, attempts, error, traceback)"
+            "INSERT INTO dead_letters"
+            " (id, queue, actor, message_type, correlation_id, payload, attempts, error, traceback)"
             " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET status = 'DEAD',"
             " attempts = excluded.attempts, error = excluded.error, traceback = excluded.traceback, died_at = now()",
             (
@@ -101,7 +102,7 @@ class PostgresStore:
             pooled.close()
 
     def is_passing_fault(self, error: BaseException) -> bool:
-        """Whether the fault is the database's (down, restarted, deadlock), so that the same work may simply be repeated."""
+        """Whether the fault is the database's (down, restarted, deadlock), so that the work may simply be repeated."""
         if isinstance(error, psycopg.errors.QueryCanceled):
             return False
         return isinstance(
@@ -109,7 +110,7 @@ class PostgresStore:
         )
 
     def delete_sent(self, ids: Sequence[UUID]) -> None:
-        """Delete parcels that RabbitMQ has confirmed. Not waited for on disk: a lost deletion is only a repeated publish."""
+        """Delete parcels that RabbitMQ has confirmed. Not waited for on disk: one lost is only a repeated publish."""
         with self.transaction() as transaction:
             transaction.connection.execute("SET LOCAL synchronous_commit = off")
             transaction.connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", (list(ids),))

@@ -1,7 +1,7 @@
 """Read models in Redis: views kept for a while, and the answers to queries. Losing all of it loses no business fact.
 
-A model is a hash `firstviscount:<model>:<identity>` with two fields a part: the JSON and its version. The whole key goes
-an hour (or a moment) after it was first written, so that even a lost eviction heals.
+A model is a hash `firstviscount:<model>:<identity>` with two fields a part: the JSON and its version. The whole key
+goes an hour (or a moment) after it was first written, so that even a lost eviction heals.
 """
 
 import os
@@ -95,11 +95,7 @@ class ReadModelReader:
         for model, identity in models:
             pipeline.hgetall(model_key(model, identity))
         return [
-            {
-                name.decode(): orjson.loads(value)
-                for name, value in fields.items()
-                if not name.endswith(b".version")
-            }
+            {name.decode(): orjson.loads(value) for name, value in fields.items() if not name.endswith(b".version")}
             for fields in await pipeline.execute()
         ]
 

@@ -155,10 +155,10 @@ def _run(what: str, command: list[str]) -> int:
 
 
 def _last_error() -> str:
-    """The last line of the log that reports an error, or just the last line."""
+    """The first line of the log that reports an error, or else its last line."""
     lines = [line.strip() for line in LOG.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "fatal"))]
-    return (errors or lines or ["no output"])[-1]
+    return next(iter(errors), lines[-1] if lines else "no output")
 
 
 def _put_first_on_path(directory: Path) -> None:

@@ -2,8 +2,8 @@
 
 import os
 import smtplib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -18,6 +18,9 @@ from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unk
 
 #: Who the shop's mail comes from, where MAIL_FROM does not say otherwise.
 DEFAULT_SENDER = "shop@firstviscount.example"
+
+#: Connections that one call may use up.
+_MOST_CONNECTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def smtp_server(url: str) -> SmtpServer:
 
 
 class SmtpMail:
-    """A `Mail`: all mails of a call over one connection, which is opened anew where the server drops it. Thread-safe."""
+    """A `Mail`: all mails of a call over one connection, opened anew where the server drops it. Thread-safe."""
 
     def __init__(self, server: SmtpServer, sender: str = DEFAULT_SENDER, timeout_seconds: float = 10) -> None:
         self._server = server
@@ -54,33 +57,42 @@ class SmtpMail:
         """Send each mail; raises nothing for what one mail meets.
 
         The server may drop the connection once, over a mail that it cannot bear, without harm to those after it; what
-        is left after a second time is `Unknown`, so that a dead server is not waited for once a mail.
+        is left after a second time is `Unknown`, so that a dying server is not waited for once a mail.
         """
         outcomes: list[Outcome] = []
-        for _ in range(2):
-            if len(outcomes) < len(requests):
-                self._send(requests, outcomes)
-        missing = len(requests) - len(outcomes)
-        return outcomes + [Unknown("the mail server dropped the connection before this mail")] * missing
+        reason = "the mail server dropped the connection before this mail"
+        for _ in range(_MOST_CONNECTIONS):
+            if len(outcomes) == len(requests):
+                break
+            try:
+                connection = self._connect()
+            except (smtplib.SMTPException, OSError) as fault:
+                reason = f"the mail server cannot be used: {_reason(fault)}"
+                break
+            self._send(connection, requests, outcomes)
+        return outcomes + [Unknown(reason)] * (len(requests) - len(outcomes))
 
-    def _send(self, requests: Sequence[MailRequest], outcomes: list[Outcome]) -> None:
+    def _connect(self) -> smtplib.SMTP:
+        # The name for HELO is given, since the client would look its own up in the DNS, which may take seconds.
+        name, server = self._sender.domain, self._server
+        connection = smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=self._timeout_seconds)
+        try:
+            if server.user:
+                connection.login(server.user, server.password)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _send(self, connection: smtplib.SMTP, requests: Sequence[MailRequest], outcomes: list[Outcome]) -> None:
         """Send what has no outcome yet, until the connection is lost."""
         try:
-            with self._connected() as connection:
-                while len(outcomes) < len(requests) and connection.sock is not None:
-                    outcomes.append(self._send_one(connection, requests[len(outcomes)]))
-        except (smtplib.SMTPException, OSError) as fault:
-            outcomes.append(Unknown(f"the mail server cannot be used: {_reason(fault)}"))
-
-    @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
-        connection = smtplib.SMTP(self._server.host, self._server.port, timeout=self._timeout_seconds)
-        try:
-            if self._server.user:
-                connection.login(self._server.user, self._server.password)
-            yield connection
+            while len(outcomes) < len(requests) and connection.sock is not None:
+                outcomes.append(self._send_one(connection, requests[len(outcomes)]))
             if connection.sock is not None:
-                connection.quit()
+                # Each mail has its answer: how the server takes the farewell changes nothing.
+                with suppress(smtplib.SMTPException, OSError):
+                    connection.quit()
         finally:
             connection.close()
 
@@ -88,7 +100,7 @@ class SmtpMail:
         try:
             connection.send_message(_message(self._sender, request), self._sender.addr_spec, [request.recipient])
         except (ValueError, IndexError, MessageError) as error:
-            return Bounced(f"no mail can be written to this address: {error}")
+            return Bounced(f"this mail cannot be written: {error}")
         except smtplib.SMTPNotSupportedError as refusal:
             return Bounced(str(refusal))
         except smtplib.SMTPRecipientsRefused as refusal:
@@ -106,13 +118,17 @@ class SmtpMail:
 
 def _refused(code: int, text: bytes | str) -> Outcome:
     """Tell a refusal for good (5yz) from one for now (4yz): RFC 5321, section 4.2.1."""
-    reason = f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
+    reason = _answer(code, text)
     return Bounced(reason) if 500 <= code <= 599 else Unknown(reason)
+
+
+def _answer(code: int, text: bytes | str) -> str:
+    return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"
 
 
 def _reason(fault: Exception) -> str:
     if isinstance(fault, smtplib.SMTPResponseException):
-        return str(_refused(fault.smtp_code, fault.smtp_error).reason)
+        return _answer(fault.smtp_code, fault.smtp_error)
     return str(fault) or type(fault).__name__
 
 

@@ -18,12 +18,14 @@ class BackOff:
     def seconds(self, attempt: int) -> float:
         """Return the wait before attempt number `attempt` (the first retry is 1)."""
         wait: float = min(self.first_seconds * 2.0 ** min(attempt - 1, 30), self.longest_seconds)
-        return wait * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
+        return wait * random.uniform(1.0, 1.5)
 
     @property
     def longest_life_seconds(self) -> float:
         """The longest time from a message's first attempt to its last; an inbox must remember longer."""
-        return sum(min(self.first_seconds * 2.0 ** min(n, 30), self.longest_seconds) * 1.5 for n in range(self.attempts))
+        return sum(
+            min(self.first_seconds * 2.0 ** min(n, 30), self.longest_seconds) * 1.5 for n in range(self.attempts)
+        )
 
     @staticmethod
     def parcel_id(message: Stamped) -> UUID:

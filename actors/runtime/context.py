@@ -134,7 +134,9 @@ class Context:
     def running(self) -> "Running":
         """What works while the process does; raises `RuntimeError` outside `start` and `stop`."""
         if self._running is None:
-            raise RuntimeError(f"the {self.name} context was not started: run its actors by `python -m actors {self.name}`")
+            raise RuntimeError(
+                f"the {self.name} context was not started: run its actors by `python -m actors {self.name}`"
+            )
         return self._running
 
     def _bind(self, repository: type[Any], transaction: Any) -> Any:
@@ -143,13 +145,16 @@ class Context:
     def _register(self, handler: Handler | AskingHandler | QueryHandler) -> None:
         self.handlers[handler.message] = handler
         priority = QUERY_PRIORITY if isinstance(handler, QueryHandler) else COMMAND_PRIORITY
+
+        def receive(messages: list[dict[str, Any]]) -> None:
+            self.running.receive(handler, messages)
+
         dramatiq.actor(
-            lambda messages: self.running.receive(handler, messages),
             actor_name=handler.destination.actor,
             queue_name=handler.destination.queue,
             priority=priority,
             broker=BROKER,
-        )
+        )(receive)
 
 
 class Running:

@@ -1,4 +1,4 @@
-"""Each message's effects once: inbox, prefetch, decide, flush and outbox in one transaction of the context's database."""
+"""Each message's effects once: inbox, prefetch, decide, flush, outbox, in one transaction of the context's database."""
 
 import logging
 import threading
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stopping(BaseException):
-    """Raised out of an actor when the process is to end while its messages cannot be done: they go back to the queue."""
+    """Raised out of an actor whose messages cannot be done before the process ends: they go back to the queue."""
 
 
 class Transaction(Protocol):
@@ -56,10 +56,9 @@ class ExactlyOnce:
 
         Waits while the database is away, holding the messages; raises `Stopping` if the process is to end meanwhile.
         """
-        attempt = self._ask_and_conclude if isinstance(handler, AskingHandler) else self._decide
         try:
-            self._repeat_until_reachable(lambda: attempt(handler, messages))
-        except Exception as error:
+            self._repeat_until_reachable(lambda: self._attempt(handler, messages))
+        except Exception as error:  # noqa: BLE001 - whatever an actor raises, its message is kept
             if len(messages) > 1:
                 # Roll back to one by one, so that a poison message harms only itself.
                 for message in messages:
@@ -69,12 +68,20 @@ class ExactlyOnce:
                 failed, reason = messages[0], error
                 self._repeat_until_reachable(lambda: self._put_aside(handler.destination, failed, reason, trace))
 
-    def bury_malformed(self, destination: Destination, fields: dict[str, Any], error: Exception, identity: UUID) -> None:
+    def bury_malformed(
+        self, destination: Destination, fields: dict[str, Any], error: Exception, identity: UUID
+    ) -> None:
         """Keep a member of an envelope that is not a message as a dead letter."""
         letter = DeadLetter(
             identity, destination, str(fields.get("type")), None, fields, 0, str(error), "", datetime.now(UTC)
         )
         self._repeat_until_reachable(lambda: self._bury(letter))
+
+    def _attempt(self, handler: Handler | AskingHandler, messages: Sequence[Stamped]) -> None:
+        if isinstance(handler, AskingHandler):
+            self._ask_and_conclude(handler, messages)
+        else:
+            self._decide(handler, messages)
 
     def _decide(self, handler: Handler, messages: Sequence[Stamped]) -> None:
         with self._store.transaction() as transaction:

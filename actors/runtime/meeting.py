@@ -1,6 +1,6 @@
 """Group commit: threads of one process that have messages for the same actor meet, and one works for all.
 
-Whoever finds nobody at work takes everything that waits and does it as one batch; the others wait for theirs to be done.
+Whoever finds nobody at work takes everything that waits and does it as one batch; the others wait until theirs is done.
 Nobody waits for company: a message that comes alone is done alone, at once.
 """
 

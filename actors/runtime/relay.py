@@ -7,6 +7,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -84,7 +85,7 @@ class Relay:
         for parcel in parcels:
             self._under_way.add(parcel.id)
             future = publisher.publish(parcel.destination, parcel.messages)
-            future.add_done_callback(lambda done, identity=parcel.id: self._settled(identity, done))
+            future.add_done_callback(partial(self._settled, parcel.id))
 
     def _settled(self, identity: UUID, done: "asyncio.Future[None]") -> None:
         self._under_way.discard(identity)
@@ -101,7 +102,7 @@ class Relay:
             ids, self._confirmed = self._confirmed, []
             try:
                 await self._loop.run_in_executor(None, self._store.delete_sent, ids)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`
                 self._passing(error)
                 self._confirmed += ids
                 await asyncio.sleep(1)
@@ -115,7 +116,7 @@ class Relay:
                 continue
             try:
                 parcels = await self._loop.run_in_executor(None, self._store.claim_due, SWEEP_LIMIT)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`
                 self._passing(error)
                 continue
             self._publish([parcel for parcel in parcels if parcel.id not in self._under_way])
@@ -125,5 +126,3 @@ class Relay:
             logger.exception("the relay of %s cannot use its outbox", self._store.context, exc_info=error)
         else:
             logger.warning("the database of %s is away: %s", self._store.context, error)
-
-

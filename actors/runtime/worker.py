@@ -19,8 +19,8 @@ def run(context_name: str, threads: int, prefetch: int) -> int:
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     # Dramatiq reads these when it is imported.
-    os.environ["dramatiq_queue_prefetch"] = str(prefetch)
-    os.environ["dramatiq_restart_delay"] = "500"
+    os.environ["dramatiq_queue_prefetch"] = str(prefetch)  # noqa: SIM112
+    os.environ["dramatiq_restart_delay"] = "500"  # noqa: SIM112
     url = os.environ.get("RABBITMQ_URL")
     if not url:
         print('RABBITMQ_URL is not set: run eval "$(scripts/servers env)", which prints it, or set it', file=sys.stderr)
@@ -55,4 +55,3 @@ def _work(context_name: str, url: str, threads: int, stop: threading.Event) -> i
     context.stop()
     BROKER.close()
     return 0
-

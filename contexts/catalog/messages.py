@@ -29,7 +29,7 @@ class PutProduct(Command):
     description: str | None = None
     brand: str | None = None
     status: str = "ACTIVE"
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = Field(default_factory=dict)
     prices: tuple[Price, ...] = ()
 
 

@@ -155,7 +155,7 @@ class Journeys:
 
     def receive(self, event: Event, now: datetime) -> Iterator[Command]:
         """Begin a journey or move one on; raises `UnknownJourney` for an answer to nothing."""
-        order_id: UUID = getattr(event, "order_id")
+        order_id = order_of(event)
         journey = self.journeys.get(order_id)
         if journey is not None:
             yield from journey.receive(event, now)
@@ -169,3 +169,9 @@ class Journeys:
         """Look after every loaded journey whose step is overdue."""
         for journey in self.journeys.values():
             yield from journey.overdue(now)
+
+
+def order_of(event: Event) -> UUID:
+    """Return the order that an answer is about: every event a saga listens to names one."""
+    order_id: UUID = event.model_dump(include={"order_id"})["order_id"]
+    return order_id

@@ -118,12 +118,12 @@ _REASONS = {
 
 
 def mail_context(event: OrderClosed) -> dict[str, Any]:
-    """Return the variables of templates: `order` and `customer`, amounts as decimal text in the order's currency."""
+    """Return the variables of templates: `order`, `customer` and `items`; amounts are decimal text."""
 
     def amount(minor: int) -> str:
         return str(to_decimal(minor, event.currency))
 
-    lines = [
+    items = [
         {
             "sku": line.sku,
             "name": line.name,
@@ -138,25 +138,27 @@ def mail_context(event: OrderClosed) -> dict[str, Any]:
         "number": event.order_number,
         "total": amount(event.total_minor),
         "currency": event.currency,
-        "lines": lines,
     }
     if isinstance(event, OrderRejected):
         order["reason"] = _REASONS.get(event.reason, "it could not be completed")
-    return {"order": order, "customer": {"id": str(event.customer_id), "email": event.email}}
+    customer = {"id": str(event.customer_id), "email": event.email}
+    return {"order": order, "customer": customer, "items": items}
 
 
-_PAGE = """\
+_BEGIN = """\
 <html>
 <body>
 <p>Hello,</p>
-{what}
+"""
+
+_END = """
 <table>
 <tr><th>Item</th><th>Quantity</th><th>Price</th></tr>
-{{% for line in order.lines %}}
-<tr><td>{{{{ line.name }}}} ({{{{ line.sku }}}})</td><td>{{{{ line.quantity }}}}</td><td>{{{{ line.total }}}}</td></tr>
-{{% endfor %}}
+{% for item in items %}
+<tr><td>{{ item.name }} ({{ item.sku }})</td><td>{{ item.quantity }}</td><td>{{ item.total }}</td></tr>
+{% endfor %}
 </table>
-<p>Total: {{{{ order.total }}}} {{{{ order.currency }}}}</p>
+<p>Total: {{ order.total }} {{ order.currency }}</p>
 <p>First Viscount</p>
 </body>
 </html>
@@ -186,8 +188,8 @@ def default_templates() -> list[PutTemplate]:
             channel=EMAIL,
             version=1,
             subject=subject,
-            body=_PAGE.format(what=what),
-            variables=("order", "customer"),
+            body=_BEGIN + what + _END,
+            variables=("order", "customer", "items"),
         )
         for name, (subject, what) in _DEFAULTS.items()
     ]

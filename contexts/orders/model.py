@@ -170,7 +170,9 @@ class Orders:
                 email=command.customer.email,
                 phone=command.customer.phone,
                 currency=command.currency,
-                lines=tuple(self._priced(line.product_id, line.quantity, command.currency, now) for line in command.lines),
+                lines=tuple(
+                    self._priced(line.product_id, line.quantity, command.currency, now) for line in command.lines
+                ),
                 shipping_address=command.shipping_address.model_dump(),
                 billing_address=command.billing_address.model_dump(),
                 created_at=now,

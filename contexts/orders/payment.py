@@ -65,7 +65,7 @@ class Payment:
         return self._request(Operation.AUTHORIZE, card_token=card_token, asked_before=asked_before)
 
     def authorized(self, outcome: Outcome | None, now: datetime) -> None:
-        """Record the outcome of an authorisation. One that comes after the payment was voided is to be voided itself."""
+        """Record the outcome of an authorisation; one that comes after the payment was voided is to be voided too."""
         match outcome:
             case Approved() if self.status in (Status.AUTHORIZING, Status.UNKNOWN, Status.VOIDED):
                 self.transaction_id = outcome.transaction_id
@@ -123,7 +123,9 @@ class Payment:
             raise WrongState(f"the gateway declined to reverse payment {self.id}: {outcome.code}: {outcome.reason}")
         return self.status in OVER
 
-    def _request(self, operation: Operation, card_token: str | None = None, asked_before: bool = False) -> GatewayRequest:
+    def _request(
+        self, operation: Operation, card_token: str | None = None, asked_before: bool = False
+    ) -> GatewayRequest:
         return GatewayRequest(
             operation,
             uuid5(self.id, operation.value),

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +53,9 @@ def in_parallel(servers: Sequence[Server], action: Action, interrupted: threadin
             return [failure for failure in map(_failure, futures) if failure]
         except KeyboardInterrupt:
             interrupted.set()
+            # From here on the end is near. A second Ctrl-C must not cut short the recording of a started server; an
+            # empty handler, since a server started now would inherit SIG_IGN.
+            signal.signal(signal.SIGINT, lambda number, frame: None)
             raise
 
 

@@ -100,7 +100,10 @@ class Ascent:
             return None
         for port in server.ports:
             _require_free(server.name, port)
-        return processes.start(places.directory(server.name), server.port, server.prepare())
+        command = server.prepare()
+        if self.interrupted.is_set():
+            raise AbandonedError
+        return processes.start(places.directory(server.name), server.port, command)
 
     def _wait(self, server: Server, process: Popen[bytes] | None) -> None:
         deadline = time.monotonic() + server.patience

@@ -50,12 +50,12 @@ def free_port() -> int:
 
 @contextmanager
 def launcher() -> Iterator[Launch]:
-    """Give a function that starts `python -m sandboxes.<module>` with options, and end what it started."""
+    """Give a function that starts `python -m <module>` with options, and end what it started."""
     servers: list[Server] = []
 
     def start(module: str, *options: str, healthy_path: str = "/healthz") -> Server:
         port = free_port()
-        command = [sys.executable, "-m", f"sandboxes.{module}", "--port", str(port), *options]
+        command = [sys.executable, "-m", module, "--port", str(port), *options]
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
         server = Server(f"http://127.0.0.1:{port}", process, urllib3.PoolManager())
         servers.append(server)

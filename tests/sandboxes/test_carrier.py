@@ -11,7 +11,7 @@ from .launching import Launch, Server
 
 @pytest.fixture
 def carrier(launch: Launch, tmp_path: Path) -> Server:
-    return launch("carrier", "--journal", str(tmp_path / "shipments.jsonl"))
+    return launch("sandboxes.carrier", "--journal", str(tmp_path / "shipments.jsonl"))
 
 
 def a_booking(reference: str, **other: Any) -> dict[str, Any]:
@@ -95,13 +95,13 @@ def test_references_are_looked_up_shown_and_exported(carrier: Server) -> None:
 
 def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
     journal = str(tmp_path / "shipments.jsonl")
-    before = launch("carrier", "--journal", journal)
+    before = launch("sandboxes.carrier", "--journal", journal)
     told = booked(before, a_booking("s1"), a_booking("s2", address={"country": "XX"}))
     before.ask("POST", "/v1/cancellations", ["s3"])
     totals = before.ask("GET", "/v1/totals")
     before.kill()
 
-    after = launch("carrier", "--journal", journal)
+    after = launch("sandboxes.carrier", "--journal", journal)
 
     assert after.ask("GET", "/v1/totals") == totals
     assert booked(after, a_booking("s1"), a_booking("s2", address={"country": "XX"})) == told

@@ -12,7 +12,7 @@ from .launching import Launch, Server
 
 @pytest.fixture
 def carrier(launch: Launch, tmp_path: Path) -> Server:
-    return launch("carrier", "--journal", str(tmp_path / "shipments.jsonl"))
+    return launch("sandboxes.carrier", "--journal", str(tmp_path / "shipments.jsonl"))
 
 
 def switch(server: Server, **settings: float) -> None:
@@ -101,7 +101,7 @@ def test_settings_that_make_no_sense_are_refused(carrier: Server, settings: obje
 
 
 def test_a_faulty_line_harms_a_server_that_has_no_faults(launch: Launch, carrier: Server) -> None:
-    line = launch("fault_proxy", "--upstream", carrier.url)
+    line = launch("sandboxes.fault_proxy", "--upstream", carrier.url)
 
     assert cancel(line, "s1") == 200
     switch(line, drop_after_rate=1)
@@ -110,7 +110,7 @@ def test_a_faulty_line_harms_a_server_that_has_no_faults(launch: Launch, carrier
 
 
 def test_a_faulty_line_says_when_the_server_behind_is_down(launch: Launch, carrier: Server) -> None:
-    line = launch("fault_proxy", "--upstream", carrier.url)
+    line = launch("sandboxes.fault_proxy", "--upstream", carrier.url)
     carrier.kill()
 
     assert cancel(line, "s1") == 502

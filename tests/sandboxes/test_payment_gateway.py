@@ -14,14 +14,16 @@ from .launching import SCRIPTS, Launch, Server, launcher
 
 @pytest.fixture
 def gateway(launch: Launch, tmp_path: Path) -> Server:
-    return launch("payment_gateway", "--journal", str(tmp_path / "payments.jsonl"))
+    return launch("sandboxes.payment_gateway", "--journal", str(tmp_path / "payments.jsonl"))
 
 
 @pytest.fixture(scope="module")
 def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A gateway for the tests that need no sums of their own."""
     with launcher() as start:
-        yield start("payment_gateway", "--journal", str(tmp_path_factory.mktemp("journal") / "payments.jsonl"))
+        yield start(
+            "sandboxes.payment_gateway", "--journal", str(tmp_path_factory.mktemp("journal") / "payments.jsonl")
+        )
 
 
 @pytest.fixture
@@ -225,13 +227,13 @@ def test_every_sum_adds_up(gateway: Server) -> None:
 
 def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
     journal = str(tmp_path / "payments.jsonl")
-    before = launch("payment_gateway", "--journal", journal)
+    before = launch("sandboxes.payment_gateway", "--journal", journal)
     request, refused = a_request("authorize", "p1"), a_request("authorize", "p2", card_token="tok_chargeDeclined")
     told = outcomes(before, request, refused, a_request("capture", "p1"), a_request("void", "p3"))
     sums = totals(before)
     before.kill()
 
-    after = launch("payment_gateway", "--journal", journal)
+    after = launch("sandboxes.payment_gateway", "--journal", journal)
 
     assert totals(after) == sums
     assert outcomes(after, request, refused) == told[:2]
@@ -241,13 +243,13 @@ def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
 
 def test_a_line_torn_by_a_crash_is_cut_off(launch: Launch, tmp_path: Path) -> None:
     journal = tmp_path / "payments.jsonl"
-    before = launch("payment_gateway", "--journal", str(journal))
+    before = launch("sandboxes.payment_gateway", "--journal", str(journal))
     outcomes(before, a_request("authorize", "p1"))
     before.kill()
     whole = journal.read_bytes()
     journal.write_bytes(whole + b'{"operation":"capt')
 
-    after = launch("payment_gateway", "--journal", str(journal))
+    after = launch("sandboxes.payment_gateway", "--journal", str(journal))
     outcomes(after, a_request("capture", "p1"))
 
     assert totals(after)["captured_minor"] == 1000

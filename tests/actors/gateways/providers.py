@@ -6,6 +6,8 @@ from uuid import UUID
 
 from stripe import PaymentIntent, StripeClient
 
+from actors.gateways.sandbox_payment import SandboxPaymentGateway
+from actors.gateways.stripe_payment import StripePaymentGateway
 from contexts.orders.gateway import PaymentGateway
 from tests.sandboxes.launching import Server
 
@@ -45,8 +47,6 @@ class SandboxProvider:
     name: str = "sandbox"
 
     def gateway(self, timeout_seconds: float = 5) -> PaymentGateway:
-        from actors.gateways.sandbox_payment import SandboxPaymentGateway
-
         return SandboxPaymentGateway(self.line.url, timeout_seconds)
 
     def truth(self, payment_id: UUID) -> Truth:
@@ -69,8 +69,6 @@ class StripeProvider:
     name: str = "stripe"
 
     def gateway(self, timeout_seconds: float = 5) -> PaymentGateway:
-        from actors.gateways.stripe_payment import StripePaymentGateway
-
         return StripePaymentGateway(self.line.url, STRIPE_KEY, timeout_seconds)
 
     def truth(self, payment_id: UUID) -> Truth:

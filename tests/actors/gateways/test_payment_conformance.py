@@ -28,13 +28,13 @@ AMOUNT = 1234
 @pytest.fixture(scope="session")
 def sandbox(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Provider:
     journal = tmp_path_factory.mktemp("payments") / "payments.jsonl"
-    return SandboxProvider(launch("payment_gateway", "--journal", str(journal)))
+    return SandboxProvider(launch("sandboxes.payment_gateway", "--journal", str(journal)))
 
 
 @pytest.fixture(scope="session")
 def stripe_like(launch: Launch) -> Provider:
-    server = launch("local_stripe", healthy_path="/v1/payment_intents")
-    return StripeProvider(launch("fault_proxy", "--upstream", server.url), server)
+    server = launch("local_servers.stripe_like", healthy_path="/v1/payment_intents")
+    return StripeProvider(launch("sandboxes.fault_proxy", "--upstream", server.url), server)
 
 
 @pytest.fixture(params=["sandbox", "stripe_like"])
@@ -326,9 +326,9 @@ def test_no_requests_have_no_outcomes(gateway: PaymentGateway) -> None:
     assert list(gateway.perform([])) == []
 
 
-def test_threads_that_share_a_gateway_get_each_their_own_answers(provider: Provider, gateway: PaymentGateway) -> None:
+def test_threads_that_share_a_gateway_get_each_their_own_answers(gateway: PaymentGateway) -> None:
     tokens = ["tok_visa", "tok_chargeDeclined"]
-    batches = [[a_request(Operation.AUTHORIZE, uuid4(), card_token=tokens[n % 2])] * 1 for n in range(24)]
+    batches = [[a_request(Operation.AUTHORIZE, uuid4(), card_token=tokens[n % 2])] for n in range(24)]
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(gateway.perform, batches))

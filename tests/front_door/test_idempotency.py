@@ -1,0 +1,97 @@
+"""One key is one order, whatever is lost on the way."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import redis
+
+
+def test_the_same_request_again_is_the_same_order_and_says_so(door: Any, product: UUID) -> None:
+    first, second = (door.post(door.an_order((product, 1))) for _ in range(2))
+
+    stamped = [stamped for _, stampeds in door.queued() for stamped in stampeds]
+    assert (first.status, second.status) == (202, 202)
+    assert first.content == second.content
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert len({message.id for message in stamped}) == 1
+
+
+def test_the_order_of_the_members_does_not_matter(door: Any, product: UUID) -> None:
+    order = door.an_order((product, 1))
+    door.post(order)
+
+    assert door.post(dict(reversed(order.items()))).status == 202
+
+
+def test_the_same_key_with_another_body_is_refused_and_not_enqueued(door: Any, product: UUID) -> None:
+    door.post(door.an_order((product, 1)))
+    door.queued()
+
+    answer = door.post(door.an_order((product, 2)))
+
+    assert (answer.status, answer.content["type"]) == (422, "/problems/idempotency-key-reused")
+    assert answer.pointers() == [""]
+    assert door.queued() == []
+
+
+def test_of_two_bodies_that_come_together_under_one_key_only_one_is_enqueued(door: Any, product: UUID) -> None:
+    answers = door.ask_all(*(door.posting(door.an_order((product, quantity))) for quantity in (1, 2, 3, 4)))
+
+    assert sorted(answer.status for answer in answers) == [202, 422, 422, 422]
+    assert len([stamped for _, stampeds in door.queued() for stamped in stampeds]) == 1
+
+
+def test_another_key_is_another_order(door: Any, product: UUID) -> None:
+    first, second = (door.post(door.an_order((product, 1)), key=key) for key in ("one", "two"))
+
+    assert first.content["order_id"] != second.content["order_id"]
+
+
+def test_the_same_key_of_another_customer_is_another_order(door: Any, product: UUID) -> None:
+    first = door.post(door.an_order((product, 1), customer={"email": "a@example.com"}))
+    second = door.post(door.an_order((product, 1), customer={"email": "b@example.com"}))
+
+    assert (first.status, second.status) == (202, 202)
+    assert first.content["order_id"] != second.content["order_id"]
+
+
+def test_with_everything_in_redis_lost_a_repeated_request_is_still_the_same_order(
+    door: Any, product: UUID, redis_url: str, views: Any
+) -> None:
+    first = door.post(door.an_order((product, 1)))
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    views.keep_on_sale(product)
+
+    second = door.post(door.an_order((product, 1)))
+
+    assert first.content["order_id"] == second.content["order_id"]
+    assert len({stamped.id for _, stampeds in door.queued() for stamped in stampeds}) == 1
+
+
+def test_an_order_that_was_refused_can_be_mended_under_the_same_key(door: Any, product: UUID, owner: Any) -> None:
+    owner("catalog")
+    refused = door.post(door.an_order((uuid4(), 1)))
+
+    mended = door.post(door.an_order((product, 1)))
+
+    assert (refused.status, mended.status) == (422, 202)
+
+
+def test_an_order_accepted_before_is_accepted_again_when_its_product_is_no_longer_on_sale(
+    door: Any, product: UUID, views: Any
+) -> None:
+    door.post(door.an_order((product, 1)))
+    views.keep_on_sale(product, status="DISCONTINUED")
+
+    answer = door.post(door.an_order((product, 1)))
+
+    assert (answer.status, answer.headers["Idempotent-Replayed"]) == (202, "true")
+
+
+def test_the_fingerprint_is_kept_for_a_day(door: Any, product: UUID, redis_url: str) -> None:
+    order_id = door.post(door.an_order((product, 1))).content["order_id"]
+
+    with redis.Redis.from_url(redis_url) as client:
+        seconds = client.ttl(f"firstviscount:idempotency:{order_id}")
+    assert 24 * 3600 - 60 < seconds <= 24 * 3600
