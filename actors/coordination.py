@@ -7,7 +7,7 @@ from actors.runtime.context import Context
 from contexts.coordination.journey import Journeys
 from contexts.coordination.messages import ShowJourney, SweepDeadlines
 from contexts.coordination.place_order import PLACE_ORDER
-from contexts.messages import Command, Event
+from contexts.messages import Command, JourneyEvent
 from contexts.views import View
 from persistence.coordination import JourneyTables
 from persistence.journey_views import JourneyViews
@@ -19,7 +19,7 @@ COORDINATION = Context(
 
 
 @COORDINATION.actor_for(*PLACE_ORDER.listens_to())
-def advance(event: Event, journeys: Journeys) -> Iterable[Command]:
+def advance(event: JourneyEvent, journeys: Journeys) -> Iterable[Command]:
     """Begin an order's journey, or take it one step on or back."""
     yield from journeys.receive(event, datetime.now(UTC))
 

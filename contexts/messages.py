@@ -60,6 +60,12 @@ class Event(Message):
     """Tells that something happened; past tense. Goes to every listener of `contexts.subscriptions`."""
 
 
+class JourneyEvent(Event):
+    """An event in the journey of one order."""
+
+    order_id: UUID
+
+
 class Query(Message):
     """Asks a context for a view; answered through Redis under `reply_to`, worthless after its deadline."""
 

@@ -69,7 +69,7 @@ class Broker(RabbitmqBroker):
             self.queues_pending.add(queue_name)
             self.emit_after("declare_queue", queue_name)
         if ensure:
-            self._ensure_queue(queue_name)
+            self._ensure_queue(queue_name)  # type: ignore[no-untyped-call]
 
     def _build_queue_arguments(self, queue_name: str) -> dict[str, str]:
         return queue_arguments(queue_name)
@@ -85,7 +85,7 @@ class Delivery(_RabbitmqMessage):
     """A message and the consumer whose connection brought it."""
 
     def __init__(self, redelivered: bool, tag: int, message: Message[Any], consumer: "Consumer") -> None:
-        super().__init__(redelivered, tag, message)
+        super().__init__(redelivered, tag, message)  # type: ignore[no-untyped-call]
         self.tag = tag
         self.consumer = consumer
         self.handed_back = False
@@ -98,7 +98,7 @@ class Consumer(_RabbitmqConsumer):
         self._done: deque[int] = deque()
         self._lock = Lock()
         self._scheduled = False
-        super().__init__(broker, queue_name, prefetch, timeout)
+        super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
 
     def __next__(self) -> Delivery | None:
         try:

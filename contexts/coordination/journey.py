@@ -8,7 +8,7 @@ from uuid import UUID
 
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.saga import Kind, Saga, Step
-from contexts.messages import Command, Event
+from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import OrderPlaced
 
 #: Every definition that a stored journey may have begun under: new code finishes old journeys.
@@ -74,7 +74,7 @@ class Journey:
         self._record("JourneyBegun", now, type(self.order))
         yield from self._do(0, now)
 
-    def receive(self, event: Event, now: datetime) -> Iterator[Command]:
+    def receive(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         """Take an answer. One that comes twice, late or early moves nothing, and is recorded."""
         if self.status is Status.RUNNING:
             yield from self._answered(event, now)
@@ -96,7 +96,7 @@ class Journey:
         else:
             yield from self._undo(self.place, self.reason or "overdue", now)
 
-    def _answered(self, event: Event, now: datetime) -> Iterator[Command]:
+    def _answered(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         step = self.saga.steps[self.place]
         if type(event) is step.done:
             self._record("StepDone", now, type(event))
@@ -111,7 +111,7 @@ class Journey:
         else:
             self._record("AnswerIgnored", now, type(event))
 
-    def _compensated(self, event: Event, now: datetime) -> Iterator[Command]:
+    def _compensated(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         step = self.step
         if step and step.compensation and type(event) is step.compensation.done:
             self._record("StepUndone", now, type(event))
@@ -141,7 +141,9 @@ class Journey:
         else:
             yield self.saga.close_undone(self.order, reason)
 
-    def _record(self, kind: str, now: datetime, event: type[Event] | None = None, reason: str | None = None) -> None:
+    def _record(
+        self, kind: str, now: datetime, event: type[JourneyEvent] | None = None, reason: str | None = None
+    ) -> None:
         self.version += 1
         name = self.step.name if self.step else None
         self.history.append(Transition(self.version, kind, name, event.wire_name if event else None, now, reason))
@@ -153,9 +155,9 @@ class Journeys:
     def __init__(self) -> None:
         self.journeys: dict[UUID, Journey] = {}
 
-    def receive(self, event: Event, now: datetime) -> Iterator[Command]:
+    def receive(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         """Begin a journey or move one on; raises `UnknownJourney` for an answer to nothing."""
-        order_id = order_of(event)
+        order_id = event.order_id
         journey = self.journeys.get(order_id)
         if journey is not None:
             yield from journey.receive(event, now)
@@ -169,9 +171,3 @@ class Journeys:
         """Look after every loaded journey whose step is overdue."""
         for journey in self.journeys.values():
             yield from journey.overdue(now)
-
-
-def order_of(event: Event) -> UUID:
-    """Return the order that an answer is about: every event a saga listens to names one."""
-    order_id: UUID = event.model_dump(include={"order_id"})["order_id"]
-    return order_id

@@ -6,9 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from contexts.messages import Command, Event
+from contexts.messages import Command, JourneyEvent
 
-Start = TypeVar("Start", bound=Event)
+Start = TypeVar("Start", bound=JourneyEvent)
 
 
 class MisorderedSaga(TypeError):
@@ -28,7 +28,7 @@ class Compensation(Generic[Start]):
     """How a step is undone, and the event that says so. It is never refused, only not yet done."""
 
     command: Callable[[Start], Command]
-    done: type[Event]
+    done: type[JourneyEvent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Step(Generic[Start]):
     name: str
     kind: Kind
     command: Callable[[Start], Command]
-    done: type[Event]
-    refused: type[Event] | None = None
+    done: type[JourneyEvent]
+    refused: type[JourneyEvent] | None = None
     compensation: Compensation[Start] | None = None
     deadline: timedelta = timedelta(minutes=2)
 
@@ -59,8 +59,8 @@ class Saga(Generic[Start]):
     starts: type[Start]
     steps: tuple[Step[Start], ...]
     close_undone: Callable[[Start, str], Command]
-    closed_undone: type[Event]
-    abandoned_by: tuple[type[Event], ...] = ()
+    closed_undone: type[JourneyEvent]
+    abandoned_by: tuple[type[JourneyEvent], ...] = ()
 
     def __post_init__(self) -> None:
         kinds = "".join(step.kind.value[0] for step in self.steps)
@@ -73,7 +73,7 @@ class Saga(Generic[Start]):
             if step.kind is Kind.RETRIABLE and step.refused is not None:
                 raise MisorderedSaga(f"{self.name}.{step.name}: a retriable step cannot be refused")
 
-    def listens_to(self) -> Iterator[type[Event]]:
+    def listens_to(self) -> Iterator[type[JourneyEvent]]:
         """Yield every event that moves an instance of this saga."""
         yield self.starts
         for step in self.steps:

@@ -3,7 +3,7 @@
 from datetime import date
 from uuid import UUID
 
-from contexts.messages import Command, Event, Query
+from contexts.messages import Command, JourneyEvent, Query
 from contexts.orders.messages import Address
 
 
@@ -22,27 +22,23 @@ class CancelShipment(Command):
     order_id: UUID
 
 
-class ShipmentScheduled(Event):
+class ShipmentScheduled(JourneyEvent):
     """The carrier will fetch the parcel: from here the journey goes only forward."""
 
-    order_id: UUID
     shipment_id: UUID
     carrier: str
     tracking_number: str
     estimated_delivery: date | None
 
 
-class DeliveryRefused(Event):
+class DeliveryRefused(JourneyEvent):
     """The carrier will not deliver this order, definitely."""
 
-    order_id: UUID
     code: str
 
 
-class ShipmentCancelled(Event):
+class ShipmentCancelled(JourneyEvent):
     """No label is alive for the order."""
-
-    order_id: UUID
 
 
 class ShowShipment(Query):

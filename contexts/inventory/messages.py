@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from contexts.messages import Command, Event, Query, Value
+from contexts.messages import Command, JourneyEvent, Query, Value
 
 
 class Line(Value):
@@ -48,32 +48,26 @@ class ExpireReservations(Command):
     at: datetime
 
 
-class StockReserved(Event):
+class StockReserved(JourneyEvent):
     """Every line of the order is held."""
 
-    order_id: UUID
     expires_at: datetime
 
 
-class StockUnavailable(Event):
+class StockUnavailable(JourneyEvent):
     """Nothing is held for the order: this product could not be."""
 
-    order_id: UUID
     product_id: UUID | None
     requested: int
     available: int
 
 
-class StockReleased(Event):
+class StockReleased(JourneyEvent):
     """Nothing is held for the order any more."""
 
-    order_id: UUID
 
-
-class ReservationExpired(Event):
+class ReservationExpired(JourneyEvent):
     """A hold of the order outlived its time and is still there."""
-
-    order_id: UUID
 
 
 class ShowStock(Query):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from contexts.messages import Command, Event, Query, Value
+from contexts.messages import Command, JourneyEvent, Query, Value
 
 
 class OrderLine(Value):
@@ -97,10 +97,9 @@ class RejectOrder(Command):
     reason: str
 
 
-class OrderPlaced(Event):
+class OrderPlaced(JourneyEvent):
     """An order is open and priced; its journey begins."""
 
-    order_id: UUID
     order_number: str
     customer_id: UUID
     lines: tuple[PricedLine, ...]
@@ -111,39 +110,33 @@ class OrderPlaced(Event):
     card_token: str
 
 
-class PaymentAuthorized(Event):
+class PaymentAuthorized(JourneyEvent):
     """The order's total is held on the card (or there was nothing to pay)."""
 
-    order_id: UUID
     payment_id: UUID
 
 
-class PaymentDeclined(Event):
+class PaymentDeclined(JourneyEvent):
     """The card network said no, definitely."""
 
-    order_id: UUID
     payment_id: UUID
     code: str
 
 
-class PaymentCaptured(Event):
+class PaymentCaptured(JourneyEvent):
     """The money was taken."""
 
-    order_id: UUID
     payment_id: UUID
     amount_minor: int
 
 
-class PaymentReversed(Event):
+class PaymentReversed(JourneyEvent):
     """None of the customer's money is held or kept."""
 
-    order_id: UUID
 
-
-class OrderClosed(Event):
+class OrderClosed(JourneyEvent):
     """What both ends of an order tell: enough for a mail, nothing that needs a look-up."""
 
-    order_id: UUID
     order_number: str
     customer_id: UUID
     email: str

@@ -1,0 +1,374 @@
+"""The notifications' actors on a real MongoDB and a real mail server that can be told to refuse, fall silent or hang up."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes
+from email.message import Message as Mail
+from email.policy import default
+from threading import Event
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from pymongo.database import Database
+
+from actors.gateways.addresses import InvalidAddress
+from actors.gateways.smtp_mail import SmtpMail, SmtpServer, smtp_server
+from actors.notifications import NOTIFICATIONS
+from actors.runtime.back_off import BackOff
+from actors.runtime.exactly_once import ExactlyOnce
+from actors.runtime.handlers import AskingHandler, Handler
+from contexts.messages import Message, Stamped, first_cause
+from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unknown
+from contexts.notifications.messages import PutPreferences, PutTemplate
+from contexts.notifications.model import Notifications
+from contexts.orders.messages import OrderCompleted, OrderRejected
+from persistence.collections import ensure_collections
+from persistence.databases import notifications_database
+from persistence.mongo_store import MongoStore
+from persistence.notifications import NotificationCollections
+
+Documents = Database[dict[str, Any]]
+
+
+@dataclass
+class MailServer:
+    """Keeps what it takes. `answers` are given to recipients (RCPT) or contents (DATA); "hang up" drops the line."""
+
+    taken: list[Mail] = field(default_factory=list)
+    recipients: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    connections: int = 0
+    port: int = 0
+
+    async def handle_EHLO(  # noqa: N802 (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        answer = self.recipients.get(address, "250 welcome")
+        if answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return answer
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=default)
+        answer = self.answers.get(envelope.rcpt_tos[0], "250 kept")
+        if answer[0] == "2" or answer == "hang up":
+            self.taken.append(mail)
+        if answer == "hang up":
+            server.transport.abort()
+        return answer
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def log_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword) -> AuthResult:
+    return AuthResult(success=data.login == b"shop" and data.password == b"s@cret")
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    server = MailServer(port=free_port())
+    options: dict[str, Any] = {"authenticator": log_in, "auth_require_tls": False, "ready_timeout": 20}
+    controller = Controller(server, hostname="127.0.0.1", port=server.port, **options)
+    controller.start()
+    yield server
+    controller.stop()
+
+
+@pytest.fixture
+def smtp(mail_server: MailServer) -> SmtpMail:
+    return SmtpMail(SmtpServer("127.0.0.1", mail_server.port), timeout_seconds=5)
+
+
+def a_mail(recipient: str = "jane@home.example") -> MailRequest:
+    return MailRequest(
+        f"<{uuid4()}@firstviscount.example>", recipient, "Bestätigt", "<p>Grüße &amp; Dank</p>", UUID(int=7)
+    )
+
+
+def kinds(outcomes: Any) -> list[type]:
+    return [type(outcome) for outcome in outcomes]
+
+
+def test_a_mail_carries_its_message_id_its_order_and_both_bodies(mail_server: MailServer, smtp: SmtpMail) -> None:
+    request = a_mail()
+
+    assert smtp.perform([request]) == [Sent()]
+
+    (mail,) = mail_server.taken
+    assert (mail["Message-ID"], mail["X-Order-Id"]) == (request.message_id, str(request.order_id))
+    assert (mail["From"], mail["To"]) == ("First Viscount <shop@firstviscount.example>", "jane@home.example")
+    assert mail["Subject"] == "Bestätigt"
+    bodies = {part.get_content_type(): part.get_content().strip() for part in mail.iter_parts()}
+    assert bodies == {"text/plain": "Grüße & Dank", "text/html": "<p>Grüße &amp; Dank</p>"}
+
+
+def test_a_batch_takes_one_connection(mail_server: MailServer, smtp: SmtpMail) -> None:
+    requests = [a_mail(f"{n}@home.example") for n in range(20)]
+
+    assert kinds(smtp.perform(requests)) == [Sent] * 20
+    assert [mail["To"] for mail in mail_server.taken] == [request.recipient for request in requests]
+    assert mail_server.connections == 1
+
+
+@pytest.mark.parametrize("place", ["recipients", "answers"])
+def test_a_refusal_for_good_bounces_and_one_for_now_leaves_it_open(
+    mail_server: MailServer, smtp: SmtpMail, place: str
+) -> None:
+    getattr(mail_server, place).update(
+        {"gone@home.example": "550 no such mailbox", "full@home.example": "452 mailbox full, later"}
+    )
+
+    outcomes = smtp.perform([a_mail("gone@home.example"), a_mail("full@home.example"), a_mail()])
+
+    assert outcomes == [Bounced("550 no such mailbox"), Unknown("452 mailbox full, later"), Sent()]
+    assert mail_server.connections == 1
+
+
+def test_a_server_that_hangs_up_before_its_answer_leaves_that_mail_open_and_sends_the_others(
+    mail_server: MailServer, smtp: SmtpMail
+) -> None:
+    mail_server.answers["jane@home.example"] = "hang up"
+
+    outcomes = smtp.perform([a_mail("a@home.example"), a_mail(), a_mail("b@home.example")])
+
+    assert kinds(outcomes) == [Sent, Unknown, Sent]
+    assert mail_server.connections == 2
+
+
+def test_a_server_that_hangs_up_again_and_again_is_left_alone(mail_server: MailServer, smtp: SmtpMail) -> None:
+    mail_server.answers["jane@home.example"] = "hang up"
+
+    assert kinds(smtp.perform([a_mail() for _ in range(5)])) == [Unknown] * 5
+    assert mail_server.connections == 2
+
+
+def test_a_server_that_closes_its_session_with_421_leaves_that_mail_open_and_sends_the_others(
+    mail_server: MailServer, smtp: SmtpMail
+) -> None:
+    mail_server.recipients["jane@home.example"] = "421 closing"
+
+    assert kinds(smtp.perform([a_mail(), a_mail("b@home.example")])) == [Unknown, Sent]
+
+
+def test_without_a_mail_server_every_mail_stays_open() -> None:
+    outcomes = SmtpMail(SmtpServer("127.0.0.1", free_port())).perform([a_mail(), a_mail()])
+
+    assert kinds(outcomes) == [Unknown, Unknown]
+
+
+def test_an_address_that_cannot_be_written_bounces_and_harms_no_other(mail_server: MailServer, smtp: SmtpMail) -> None:
+    requests = [a_mail(wrong) for wrong in ("a@b@c", "a,b@c.example", "a@", "x\r\nDATA@c.example", "")]
+
+    assert kinds(smtp.perform([*requests, a_mail()])) == [Bounced] * 5 + [Sent]
+    assert [mail["To"] for mail in mail_server.taken] == ["jane@home.example"]
+
+
+def test_who_has_a_password_logs_in_and_who_has_a_wrong_one_is_told_without_it(mail_server: MailServer) -> None:
+    right = smtp_server(f"smtp://shop:s%40cret@127.0.0.1:{mail_server.port}")
+    (refused,) = SmtpMail(replace(right, password="s@cr3t")).perform([a_mail()])
+
+    assert SmtpMail(right).perform([a_mail()]) == [Sent()]
+    assert isinstance(refused, Unknown)
+    assert "535" in refused.reason
+    assert "s@cr3t" not in refused.reason
+    assert "s@cret" not in repr(right)
+
+
+@pytest.mark.parametrize("wrong", ["http://127.0.0.1:25", "smtp://", "smtp://host:mail", "127.0.0.1:25"])
+def test_an_address_of_a_mail_server_reads_smtp(wrong: str) -> None:
+    with pytest.raises(InvalidAddress, match="SMTP_URL"):
+        smtp_server(wrong)
+
+
+@pytest.fixture
+def database() -> Iterator[Documents]:
+    """A database of the test's own, dropped at its end."""
+    given = notifications_database()
+    own = given.client.get_database(f"{given.name}_test_{uuid4().hex[:12]}")
+    ensure_collections(own)
+    yield own
+    given.client.drop_database(own.name)
+    given.client.close()
+
+
+@dataclass
+class Worker:
+    """The runtime, without the broker: messages are handed in, and parcels stay in the outbox."""
+
+    store: MongoStore
+    smtp: SmtpMail
+
+    def process(self, *messages: Stamped, attempts: int = 10) -> None:
+        handler = NOTIFICATIONS.handlers[type(messages[0].body)]
+        assert isinstance(handler, Handler | AskingHandler)
+        if isinstance(handler, AskingHandler):
+            handler = replace(handler, port=lambda: self.smtp.perform)
+        back_off = BackOff(attempts=attempts, first_seconds=0)
+        runtime = ExactlyOnce(self.store, lambda parcels: None, self._bind, back_off, Event())
+        runtime.process(handler, messages)
+
+    def process_what_was_put_aside(self) -> None:
+        for parcel in self.store.claim_due(100):
+            self.process(*(Stamped.from_dict(orjson.loads(text)) for text in parcel.messages))
+
+    @staticmethod
+    def _bind(repository: type[Any], transaction: Any) -> NotificationCollections:
+        assert repository is Notifications
+        return NotificationCollections(transaction.connection)
+
+
+@pytest.fixture
+def worker(database: Documents, smtp: SmtpMail) -> Worker:
+    return Worker(MongoStore("notifications", database), smtp)
+
+
+def closed(kind: type[OrderCompleted] | type[OrderRejected] = OrderCompleted, **changes: Any) -> Stamped:
+    """What an order's end tells, as it comes from the queue."""
+    fields: dict[str, Any] = {
+        "order_id": uuid4(),
+        "order_number": "FV-7",
+        "customer_id": uuid4(),
+        "email": "jane@home.example",
+        "total_minor": 1234,
+        "currency": "USD",
+        "lines": (),
+        "reason": "pay_refused",
+    }
+    body = kind.model_validate(fields | changes)
+    return stamped(body, body.order_id)
+
+
+def stamped(body: Message, correlation_id: UUID) -> Stamped:
+    return first_cause(uuid4(), body, correlation_id)
+
+
+def statuses(database: Documents) -> list[str]:
+    return sorted(notification["status"] for notification in database["notifications"].find())
+
+
+def test_both_ends_of_an_order_are_told(worker: Worker, mail_server: MailServer, database: Documents) -> None:
+    worker.process(closed(order_number="FV-1"))
+    worker.process(closed(OrderRejected, order_number="FV-2"))
+
+    subjects = [mail["Subject"] for mail in mail_server.taken]
+    assert subjects == ["Order FV-1 Confirmed", "Order FV-2 could not be fulfilled"]
+    assert statuses(database) == ["SENT", "SENT"]
+    assert database["outbox"].count_documents({}) == 0
+
+
+def test_a_message_that_comes_twice_makes_one_mail(worker: Worker, mail_server: MailServer) -> None:
+    event = closed()
+
+    worker.process(event, event)
+    worker.process(event)
+    worker.process(replace(event, id=uuid4()))
+
+    assert len(mail_server.taken) == 1
+
+
+def test_a_mail_that_is_refused_for_now_is_sent_later(
+    worker: Worker, mail_server: MailServer, database: Documents
+) -> None:
+    mail_server.recipients["full@home.example"] = "452 later"
+    worker.process(closed(email="full@home.example"), closed())
+    assert statuses(database) == ["SENDING", "SENT"]
+    assert database["outbox"].distinct("last_error") == ["452 later"]
+
+    mail_server.recipients.clear()
+    worker.process_what_was_put_aside()
+
+    assert [mail["To"] for mail in mail_server.taken] == ["jane@home.example", "full@home.example"]
+    assert statuses(database) == ["SENT", "SENT"]
+
+
+def test_a_mail_whose_answer_was_lost_is_repeated_under_the_same_message_id(
+    worker: Worker, mail_server: MailServer, database: Documents
+) -> None:
+    mail_server.answers["jane@home.example"] = "hang up"
+    worker.process(closed())
+    mail_server.answers.clear()
+    worker.process_what_was_put_aside()
+
+    first, second = mail_server.taken
+    assert first["Message-ID"] == second["Message-ID"]
+    assert database["notifications"].distinct("attempts") == [2]
+    assert statuses(database) == ["SENT"]
+
+
+def test_a_bounce_is_kept_and_not_tried_again(worker: Worker, mail_server: MailServer, database: Documents) -> None:
+    mail_server.recipients["gone@home.example"] = "550 no such mailbox"
+
+    worker.process(closed(email="gone@home.example"))
+
+    assert statuses(database) == ["FAILED"]
+    assert database["notifications"].distinct("last_error") == ["550 no such mailbox"]
+    assert database["outbox"].count_documents({}) == 0
+
+
+def test_the_attempt_is_on_record_before_the_mail_leaves(worker: Worker, database: Documents) -> None:
+    seen: list[list[str]] = []
+
+    class Watched(SmtpMail):
+        def perform(self, requests: Sequence[MailRequest]) -> Sequence[Outcome]:
+            seen.append(statuses(database))
+            return super().perform(requests)
+
+    worker.smtp = Watched(SmtpServer("127.0.0.1", free_port()))
+    worker.process(closed())
+
+    assert seen == [["SENDING"]]
+
+
+def test_who_wants_no_mail_about_orders_gets_none(worker: Worker, mail_server: MailServer, database: Documents) -> None:
+    event = closed()
+    command = PutPreferences(
+        customer_id=event.body.customer_id,  # type: ignore[attr-defined]
+        channels={},
+        subscriptions={"order_updates": False},
+    )
+    worker.process(stamped(command, command.customer_id))
+
+    worker.process(event)
+
+    assert mail_server.taken == []
+    assert statuses(database) == ["SUPPRESSED"]
+
+
+def test_a_template_that_lacks_a_variable_ends_in_the_dead_letters_and_harms_no_other_mail(
+    worker: Worker, mail_server: MailServer, database: Documents
+) -> None:
+    command = PutTemplate(
+        template_id=uuid4(),
+        name="order_rejected",
+        channel="email",
+        version=1,
+        subject="{{ order.coupon }}",
+        body="<p></p>",
+        variables=("order",),
+    )
+    worker.process(stamped(command, command.template_id))
+
+    worker.process(closed(OrderRejected), attempts=1)
+    worker.process(closed())
+
+    (dead,) = database["dead_letters"].find()
+    assert dead["message_type"] == "orders.OrderRejected.v1"
+    assert "has no attribute 'coupon'" in dead["error"]
+    assert [mail["Subject"] for mail in mail_server.taken] == ["Order FV-7 Confirmed"]
