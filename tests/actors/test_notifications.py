@@ -1,10 +1,11 @@
-"""The notifications' actors on a real MongoDB and a real mail server that can be told to refuse, fall silent or hang up."""
+"""The notifications' actors on a real MongoDB and a real mail server that can be told to refuse or to hang up."""
 
+import asyncio
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
-from email.message import Message as Mail
+from email.message import EmailMessage
 from email.policy import default
 from threading import Event
 from typing import Any
@@ -27,10 +28,12 @@ from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unk
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.notifications.model import Notifications
 from contexts.orders.messages import OrderCompleted, OrderRejected
+from contexts.views import View
 from persistence.collections import ensure_collections
 from persistence.databases import notifications_database
 from persistence.mongo_store import MongoStore
 from persistence.notifications import NotificationCollections
+from persistence.parcels import Parcel
 
 Documents = Database[dict[str, Any]]
 
@@ -39,7 +42,7 @@ Documents = Database[dict[str, Any]]
 class MailServer:
     """Keeps what it takes. `answers` are given to recipients (RCPT) or contents (DATA); "hang up" drops the line."""
 
-    taken: list[Mail] = field(default_factory=list)
+    taken: list[EmailMessage] = field(default_factory=list)
     recipients: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
     connections: int = 0
@@ -62,11 +65,11 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         assert isinstance(envelope.content, bytes)
-        mail = message_from_bytes(envelope.content, policy=default)
         answer = self.answers.get(envelope.rcpt_tos[0], "250 kept")
         if answer[0] == "2" or answer == "hang up":
-            self.taken.append(mail)
+            self.taken.append(message_from_bytes(envelope.content, EmailMessage, policy=default))
         if answer == "hang up":
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return answer
 
@@ -78,7 +81,7 @@ def free_port() -> int:
 
 
 def log_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword) -> AuthResult:
-    return AuthResult(success=data.login == b"shop" and data.password == b"s@cret")
+    return AuthResult(success=data.login == b"shop" and data.password == b"s@cret", handled=False)
 
 
 @pytest.fixture
@@ -208,6 +211,10 @@ def database() -> Iterator[Documents]:
     given.client.close()
 
 
+def _left(committed: Sequence[Parcel] | Sequence[View]) -> None:
+    """Relay nothing: parcels stay in the outbox."""
+
+
 @dataclass
 class Worker:
     """The runtime, without the broker: messages are handed in, and parcels stay in the outbox."""
@@ -221,7 +228,7 @@ class Worker:
         if isinstance(handler, AskingHandler):
             handler = replace(handler, port=lambda: self.smtp.perform)
         back_off = BackOff(attempts=attempts, first_seconds=0)
-        runtime = ExactlyOnce(self.store, lambda parcels: None, self._bind, back_off, Event())
+        runtime = ExactlyOnce(self.store, _left, self._bind, refresh=_left, back_off=back_off, stopping=Event())
         runtime.process(handler, messages)
 
     def process_what_was_put_aside(self) -> None:

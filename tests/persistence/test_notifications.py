@@ -1,6 +1,7 @@
 """Templates, preferences and notifications come back from MongoDB as they went in, a transaction at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,7 +79,7 @@ def within(store: MongoStore, messages: Sequence[Message], work: Callable[[Notif
 
 def put(store: MongoStore, *commands: PutTemplate) -> None:
     for command in commands:
-        within(store, [command], lambda notifications, one=command: notifications.put_template(one))
+        within(store, [command], partial(Notifications.put_template, command=command))
 
 
 def begin(store: MongoStore, event: OrderCompleted) -> MailRequest | None:
@@ -208,7 +209,7 @@ def test_preferences_are_kept_and_the_latest_count(store: MongoStore, database: 
             subscriptions={"order_updates": wanted},
             timezone="America/New_York",
         )
-        within(store, [command], lambda notifications, one=command: notifications.put_preferences(one))
+        within(store, [command], partial(Notifications.put_preferences, command=command))
 
     assert begin(store, event) is None
     (preferences,) = database["preferences"].find()

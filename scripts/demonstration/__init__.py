@@ -1,0 +1,1 @@
+"""The main job on real input: `scripts/demo` replays real purchases as orders and checks what became of each."""
