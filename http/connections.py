@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from contexts.subscriptions import CONTEXTS
 from persistence.amqp import Publisher
@@ -17,6 +19,9 @@ ASKED = ("catalog", "inventory", "orders", "delivery", "coordination")
 
 #: Declared by whoever comes first, the front door or a worker.
 QUEUES = (*CONTEXTS, *(f"{context}.queries" for context in ASKED))
+
+#: Connections to Redis that may lie idle: after a restart each fails once, at its next use, and is opened again.
+IDLE_CONNECTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,7 @@ def connections(url: str) -> Callable[[web.Application], AsyncIterator[None]]:
 
     async def opened(app: web.Application) -> AsyncIterator[None]:
         reader = ReadModelReader()
+        reader.redis.set_retry(Retry(NoBackoff(), IDLE_CONNECTIONS))
         publisher = Publisher(url, QUEUES, "front_door")
         queries = Queries(publisher, reader)
         await publisher.start()

@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from .problems import INVALID_ORDER, MALFORMED, NOT_JSON, Fault, Problem
 
@@ -28,7 +27,7 @@ async def canonical_json(request: web.Request) -> bytes:
         raise Problem(MALFORMED, f"The body is not JSON: {error}.") from error
     except orjson.JSONEncodeError as error:
         raise Problem(MALFORMED, "The body is nested too deeply.") from error
-    except (HttpProcessingError, ConnectionError) as error:
+    except (web.RequestPayloadError, ConnectionError) as error:
         raise Problem(MALFORMED, "The body did not come whole.") from error
     if b"\\" in canonical:  # only then can a control character be in it
         faults = [Fault(pointer, "control characters are not allowed") for pointer in _with_controls(document, "")]

@@ -39,13 +39,18 @@ class Queries:
         self._reply_to = f"{PREFIX}reply:{uuid4()}"
         self._asked: dict[UUID, asyncio.Future[Body | None]] = {}
         self._collector: asyncio.Task[None] | None = None
+        self._closing = False
 
     def start(self) -> None:
         """Begin to collect answers."""
         self._collector = asyncio.create_task(self._collect())
 
     async def close(self) -> None:
-        """Stop collecting; what is still asked gets no answer."""
+        """Stop collecting; what is still asked gets no answer.
+
+        The flag is needed beside the cancellation: one was seen to vanish in a time-out of the Redis client.
+        """
+        self._closing = True
         if self._collector:
             self._collector.cancel()
             await asyncio.wait([self._collector])
@@ -78,7 +83,7 @@ class Queries:
 
     async def _collect(self) -> None:
         away = False
-        while True:
+        while not self._closing:
             try:
                 answer = await self._reader.next_answer(self._reply_to)
             except (RedisError, OSError) as error:

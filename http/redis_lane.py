@@ -1,6 +1,7 @@
 """One lane to Redis for all requests: what comes while a round trip is under way shares the next one."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from .problems import Unavailable
+
+logger = logging.getLogger(__name__)
 
 #: Adds commands to a pipeline.
 Commands = Callable[[Pipeline], object]
@@ -27,6 +30,7 @@ class RedisLane:
         self._client = client
         self._waiting: list[tuple[Commands, asyncio.Future[list[Any]]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._away = False
 
     def run(self, commands: Commands) -> "asyncio.Future[list[Any]]":
         """Return a future of the replies to what `commands` adds to the pipeline; it may raise `Unavailable`."""
@@ -60,11 +64,20 @@ class RedisLane:
             async with asyncio.timeout(DEADLINE):
                 replies = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError, TimeoutError) as error:
+            self._tell(away=True, reason=str(error) or repr(error))
             for *_, future in aboard:
                 _fail(future, error)
         else:
+            self._tell(away=False)
             for first, last, future in aboard:
                 _resolve(future, replies[first:last])
+
+    def _tell(self, *, away: bool, reason: str = "") -> None:
+        if away and not self._away:
+            logger.warning("Redis is away, nothing can be looked up: %s", reason)
+        elif self._away and not away:
+            logger.info("Redis is back")
+        self._away = away
 
 
 def _resolve(future: "asyncio.Future[list[Any]]", replies: list[Any]) -> None:

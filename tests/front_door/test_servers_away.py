@@ -2,38 +2,57 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+Result = TypeVar("Result")
+
 
 class Wire:
-    """A relay before a server, in the front door's own loop, that can be cut and mended."""
+    """A relay before a server, in a thread of its own, that can be cut and mended."""
 
-    def __init__(self, url: str, runner: asyncio.Runner) -> None:
+    def __init__(self, url: str) -> None:
         self._to = urlsplit(url)
-        self._runner = runner
         self._open: set[asyncio.StreamWriter] = set()
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self._port: int = probe.getsockname()[1]
-        self.url = self._to._replace(netloc=f"{self._to.netloc.rpartition('@')[0]}@127.0.0.1:{self._port}").geturl()
         self._server: asyncio.Server | None = None
+        self._port = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self.mend()
+        self.url = self._to._replace(netloc=f"{self._to.netloc.rpartition('@')[0]}@127.0.0.1:{self._port}").geturl()
 
     def mend(self) -> None:
-        """Let connections through."""
-        self._server = self._runner.run(asyncio.start_server(self._connected, "127.0.0.1", self._port))
+        """Let connections through, always on the same port."""
+        self._server = self._run(asyncio.start_server(self._connected, "127.0.0.1", self._port))
+        self._port = self._server.sockets[0].getsockname()[1]
 
     def cut(self) -> None:
         """Break every connection and let none through."""
+        self._run(self._cut())
+
+    def end(self) -> None:
+        """Cut for good."""
+        self.cut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    async def _cut(self) -> None:
         assert self._server
         self._server.close()
-        for writer in self._open:
-            writer.transport.abort()
-        self._open.clear()
-        self._runner.run(asyncio.sleep(0.05))
+        while self._open:
+            self._open.pop().transport.abort()
+        await asyncio.sleep(0.05)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(self._to.hostname, self._to.port)
@@ -41,13 +60,24 @@ class Wire:
         await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(ConnectionError):
             while data := await reader.read(65_536):
                 writer.write(data)
-        except ConnectionError:
-            return
-        finally:
-            writer.transport.abort()
+        writer.transport.abort()
+
+
+@pytest.fixture
+def lay_wire() -> Iterator[Callable[[str], Wire]]:
+    """Lay a wire before the server of a URL; it is ended after the test."""
+    wires = []
+
+    def lay(url: str) -> Wire:
+        wires.append(Wire(url))
+        return wires[-1]
+
+    yield lay
+    for wire in wires:
+        wire.end()
 
 
 @pytest.fixture
@@ -100,19 +130,45 @@ def test_without_redis_the_process_lives_is_not_ready_and_accepts_nothing(
 
 
 def test_an_order_that_meets_a_broken_connection_to_rabbitmq_is_published_over_the_next(
-    start_door: Callable[[str], Any], door: Any, product: UUID
+    lay_wire: Callable[[str], Wire], start_door: Callable[[str], Any], door: Any, product: UUID
 ) -> None:
-    wire = Wire(door.rabbitmq_url, door.runner)
-    wire.mend()
+    wire = lay_wire(door.rabbitmq_url)
     shaken = start_door(wire.url)
-    shaken.runner = door.runner
-
-    async def both() -> None:
-        await shaken.wait_until_open()
-
-    door.runner.run(both())
+    shaken.runner.run(shaken.wait_until_open())
     wire.cut()
     wire.mend()
 
-    assert shaken.post(shaken.an_order((product, 1))).status == 202
-    assert len(door.queued()) == 1
+    answer = shaken.post(shaken.an_order((product, 1)))
+
+    assert answer.status == 202
+    assert {str(stamped.correlation_id) for _, all_of_it in door.queued() for stamped in all_of_it} == {
+        answer.content["order_id"]
+    }
+
+
+def test_answers_are_collected_again_when_redis_is_back(
+    lay_wire: Callable[[str], Wire],
+    start_door: Callable[[str], Any],
+    door: Any,
+    owner: Any,
+    views: Any,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    product = uuid4()
+    owner("catalog", views.catalog(product))
+    wire = lay_wire(redis_url)
+    monkeypatch.setenv("REDIS_URL", wire.url)
+    shaken = start_door(door.rabbitmq_url)
+    shaken.runner.run(shaken.wait_until_open())
+    assert shaken.post(shaken.an_order((product, 1)), key="before").status == 202
+
+    wire.cut()
+    shaken.runner.run(asyncio.sleep(3))
+    assert shaken.get("/readyz").content == {"rabbitmq": True, "redis": False}
+    wire.mend()
+    shaken.runner.run(asyncio.sleep(1))
+
+    assert shaken.post(shaken.an_order((product, 1)), key="after").status == 202
+    assert caplog.text.count("no answers can be collected") == 1

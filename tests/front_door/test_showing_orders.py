@@ -7,7 +7,7 @@ import pytest
 
 from contexts.views import View
 
-ORDER = {
+ORDER: dict[str, Any] = {
     "order_number": "FV-1",
     "status": "COMPLETED",
     "currency": "USD",
