@@ -1,7 +1,7 @@
 """`POST /v1/orders`: check an order, give it its id, hand it over, and say where it can be watched."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid5
 
 from aiohttp import web
@@ -42,19 +42,21 @@ async def place_order(request: web.Request) -> web.Response:
     order_id = uuid5(caller(request, customer.id), key)
     command = order.command(order_id, customer)
     connections, traceparent = request.app[CONNECTIONS], traceparent_of(request)
-    repeated = await _admit(connections, order, order_id, fingerprint(body), traceparent)
+    repeated = await _admit(connections, command, order.first_lines(), fingerprint(body), traceparent)
     stamped = first_cause(uuid5(order_id, "PlaceOrder"), command, order_id, traceparent)
     await hand_over(connections.publisher, ORDERS, [stamped.to_json()])
     return _accepted(order_id, repeated)
 
 
-async def _admit(connections: Connections, order: OrderRequest, order_id: UUID, sent: bytes, traceparent: str) -> bool:
+async def _admit(
+    connections: Connections, command: PlaceOrder, first_lines: Mapping[UUID, int], sent: bytes, traceparent: str
+) -> bool:
     """Whether the order was accepted before; raises `Problem` unless it can be accepted.
 
     The key is taken only after the check, so that an order that was refused can be mended and sent again under it.
     One that was accepted before is not checked again: a product may have gone off sale since.
     """
-    key, first_lines = fingerprint_key(order_id), order.first_lines()
+    key = fingerprint_key(command.order_id)
 
     def look_up(pipeline: Pipeline) -> None:
         pipeline.get(key)
@@ -64,9 +66,7 @@ async def _admit(connections: Connections, order: OrderRequest, order_id: UUID, 
     kept, *views = await connections.redis.run(look_up)
     if is_repeated(kept, sent):
         return True
-    await check_products(
-        connections, first_lines, dict(zip(first_lines, views, strict=True)), order.currency, traceparent
-    )
+    await check_products(connections, command, first_lines, dict(zip(first_lines, views, strict=True)), traceparent)
     (kept,) = await connections.redis.run(lambda pipeline: pipeline.set(key, sent, ex=A_DAY, nx=True, get=True))
     return is_repeated(kept, sent)
 

@@ -1,6 +1,7 @@
 """Products: the catalog's part and the inventory's part of one read model."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from redis.asyncio.client import Pipeline
 
 from contexts.catalog.messages import ShowProduct
 from contexts.inventory.messages import ShowStock
+from contexts.money import LARGEST_AMOUNT
+from contexts.orders.messages import PlaceOrder
 from persistence.read_models import model_key
 
 from .addresses import identity_in
@@ -17,6 +20,9 @@ from .connections import CONNECTIONS, Connections
 from .json_body import json_response
 from .problems import INVALID_ORDER, NOT_FOUND, Fault, Problem, Unavailable
 from .tracing import traceparent_of
+
+#: The most that one order may cost, in any currency: what a DECIMAL(10, 2) column holds.
+LARGEST_TOTAL = Decimal(LARGEST_AMOUNT).scaleb(-2)
 
 
 def product_key(product_id: UUID) -> str:
@@ -59,29 +65,45 @@ async def _asked_for(
 
 async def check_products(
     connections: Connections,
+    command: PlaceOrder,
     first_lines: Mapping[UUID, int],
     kept: Mapping[UUID, bytes | None],
-    currency: str,
     traceparent: str,
 ) -> None:
-    """Raise `Problem` unless every product is on sale in the currency. What is not kept is asked for, all at once."""
+    """Raise `Problem` unless every product is on sale in the currency, and all of them for an amount that can be paid.
+
+    What is not kept is asked for, all at once.
+    """
     asked = {
         product_id: connections.queries.ask(ShowProduct, traceparent, product_id=product_id)
         for product_id, view in kept.items()
         if view is None
     }
     try:
-        faults = []
-        for product_id, view in kept.items():
-            body = await asked[product_id] if view is None else orjson.loads(view)
-            fault = _fault(product_id, body, first_lines[product_id], currency)
-            if fault:
-                faults.append(fault)
+        bodies = {
+            product_id: await asked[product_id] if view is None else orjson.loads(view)
+            for product_id, view in kept.items()
+        }
     finally:
         for future in asked.values():
             future.cancel()
+    faults = [
+        fault
+        for product_id, body in bodies.items()
+        if (fault := _fault(product_id, body, first_lines[product_id], command.currency))
+    ]
     if faults:
         raise Problem(INVALID_ORDER, "Not everything in this order is on sale.", faults)
+    total = sum(line.quantity * _price(bodies[line.product_id], command.currency) for line in command.lines)
+    if total > LARGEST_TOTAL:
+        fault = Fault("/lines", f"all together cost {total}, and {LARGEST_TOTAL} is the most of one order")
+        raise Problem(INVALID_ORDER, "This order is too large.", [fault])
+
+
+def _price(body: dict[str, Any] | None, currency: str) -> Decimal:
+    """Return the highest price shown: the order is priced when its context takes it."""
+    prices = body["prices"] if body else ()
+    return max(Decimal(price["price"]) for price in prices if price["currency"] == currency)
 
 
 def _fault(product_id: UUID, body: dict[str, Any] | None, line: int, currency: str) -> Fault | None:

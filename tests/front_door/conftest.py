@@ -197,9 +197,9 @@ def door(start_door: Callable[[str], Door], rabbitmq_url: str) -> Door:
     return running_door
 
 
-def catalog_view(product_id: UUID, status: str = "ACTIVE", currency: str = "USD") -> View:
+def catalog_view(product_id: UUID, status: str = "ACTIVE", currency: str = "USD", price: str = "12.99") -> View:
     """What the catalog shows of a product."""
-    prices = [{"price_minor": 1299, "currency": currency, "price_type": "REGULAR"}]
+    prices = [{"price": price, "currency": currency, "price_type": "REGULAR"}]
     body = {"product_id": str(product_id), "sku": "CD-1", "name": "A CD", "status": status, "prices": prices}
     return View("product", str(product_id), "catalog", 1, body)
 

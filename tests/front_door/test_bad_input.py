@@ -45,6 +45,14 @@ def test_a_product_cannot_be_asked_for_beyond_the_limit_on_several_lines(door: A
     assert_problem(answer, 422, "invalid-order", ["/lines/1/quantity"])
 
 
+def test_an_order_worth_more_than_an_amount_can_hold_is_refused(door: Any, on_sale: Callable[..., UUID]) -> None:
+    dear = on_sale(price="10000.00")
+
+    answer = door.post(door.an_order((dear, 10_000)))
+
+    assert_problem(answer, 422, "invalid-order", ["/lines"])
+
+
 @pytest.mark.parametrize(
     ("changes", "pointers"),
     [
