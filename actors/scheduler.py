@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
@@ -21,6 +22,9 @@ from contexts.subscriptions import CONTEXTS, destinations
 from persistence.amqp import Publisher, Unconfirmed
 
 logger = logging.getLogger(__name__)
+
+#: Seconds that RabbitMQ may take to answer before ticks are missed, and said to be.
+STARTING_SECONDS = 10.0
 
 #: The namespace of tick ids.
 TICKS = UUID("5a3c53a1-6d0f-4b5b-9d3e-3f6d5d4f9a10")
@@ -54,6 +58,8 @@ async def tick_forever(url: str, stop: asyncio.Event) -> None:
     """Send every tick of the schedule when it is due, until told to stop."""
     publisher = Publisher(url, CONTEXTS, "first-viscount scheduler")
     await publisher.start()
+    with suppress(TimeoutError):
+        await publisher.wait_until_open(STARTING_SECONDS)
     sent: dict[Tick, datetime] = {}
     while not stop.is_set():
         now = datetime.now(UTC)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from local_servers import places
+
 REQUIREMENT = "Lifetimes==0.11.3"
 MEMBER = "lifetimes/datasets/CDNOW_master.txt"
+DIRECTORY = places.DOWNLOADS / "cdnow"
 SHA256 = "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef"
 
 #: What the whole file holds.
@@ -82,6 +85,4 @@ def _text(archive: Path) -> str:
 def _purchase(line: str) -> Purchase:
     customer, day, units, dollars = line.split()
     whole, _, hundredths = dollars.partition(".")
-    return Purchase(
-        int(customer), date.fromisoformat(day), int(units), int(whole) * 100 + int(f"{hundredths:0<2}")
-    )
+    return Purchase(int(customer), date.fromisoformat(day), int(units), int(whole) * 100 + int(f"{hundredths:0<2}"))

@@ -12,8 +12,9 @@ from demonstration.cdnow import Purchase
 MORE_THAN_THERE_IS = 10_000
 
 RULE = """\
-of each 100 orders, in date order, numbers 33 and 66 pay with a card that is declined (a purchase of nothing worth
-needs no card and completes), number 50 asks for 10,000 units where fewer are, number 75 goes where no carrier goes"""
+of each 100 orders, in date order, numbers 33 and 66 pay with a card that is declined
+(a purchase of nothing worth needs no card and completes), number 50 asks for 10,000 units where fewer are,
+number 75 goes where no carrier goes"""
 
 
 class Fate(StrEnum):

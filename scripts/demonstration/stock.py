@@ -101,7 +101,5 @@ def _shares(units: int) -> Iterator[tuple[str, int]]:
 
 def _delivery(product: UUID, code: str, units: int, run: UUID) -> Stamped:
     delivery = uuid5(run, f"delivery/{product}/{code}")
-    command = ReceiveStock(
-        delivery_id=delivery, product_id=product, warehouse_id=warehouse_id(code), quantity=units
-    )
+    command = ReceiveStock(delivery_id=delivery, product_id=product, warehouse_id=warehouse_id(code), quantity=units)
     return first_cause(uuid5(delivery, "ReceiveStock"), command, delivery)
