@@ -39,6 +39,10 @@ class Message(Value):
     wire_name: ClassVar[str]
     actor_name: ClassVar[str]
 
+    def __init_subclass__(cls, *, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
+        """Take the two words that `__pydantic_init_subclass__` is told too; `object` would not."""
+        super().__init_subclass__(**kwargs)
+
     @classmethod
     def __pydantic_init_subclass__(cls, *, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)

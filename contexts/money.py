@@ -21,11 +21,17 @@ def minor_digits(currency: str) -> int:
         raise UnknownCurrency(f"{currency!r} is not one of {', '.join(sorted(MINOR_DIGITS))}") from None
 
 
+def largest_minor(currency: str) -> int:
+    """Return the largest amount that a DECIMAL(10, 2) column holds, in the currency's minor unit."""
+    return int(LARGEST_AMOUNT // 10 ** (2 - minor_digits(currency)))
+
+
 def to_minor(amount: Decimal, currency: str) -> int:
     """`Decimal("12.34")`, USD -> 1234; raises `ValueError` for a fraction of the minor unit."""
-    scaled = amount.scaleb(minor_digits(currency))
-    minor = int(scaled)
-    if minor != scaled:
+    digits = minor_digits(currency)
+    minor = int(amount.scaleb(digits)) if amount.is_finite() else None
+    # Scaling rounds to the context's precision, comparing does not.
+    if minor is None or to_decimal(minor, currency) != amount:
         raise ValueError(f"{amount} {currency} is not a whole number of minor units")
     return minor
 

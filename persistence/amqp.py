@@ -40,6 +40,14 @@ def queue_arguments(queue: str) -> dict[str, str]:
     return {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{queue}.XQ"}
 
 
+def keeps_rejected(queue: str) -> bool:
+    """Whether a queue has an `.XQ`. Queries have none: RabbitMQ would move there, for ever, all that expire unanswered.
+
+    Without that queue it drops them.
+    """
+    return not queue.endswith(".queries")
+
+
 def connection_parameters(url: str, name: str) -> pika.URLParameters:
     """Return parameters whose heartbeat and time-outs let a dead server be noticed within a minute."""
     parameters = pika.URLParameters(url)
@@ -96,15 +104,15 @@ class Publisher:
 
     @property
     def is_open(self) -> bool:
-        """Whether a publish would leave at once."""
-        return self._open.is_set()
+        """Whether a publish would leave at once; not so from the moment on that the connection begins to close."""
+        return self._channel is not None and bool(self._channel.is_open)
 
     def publish(
         self, destination: Destination, messages: Sequence[bytes], expires_ms: int | None = None
     ) -> "asyncio.Future[None]":
         """Send messages; the future is done when RabbitMQ has them safely, else it raises `Unconfirmed`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._open.is_set():
+        if not self.is_open:
             future.set_exception(Unconfirmed("no connection to RabbitMQ"))
             return future
         key = (destination, expires_ms)
@@ -126,7 +134,8 @@ class Publisher:
 
     def _pump(self, key: tuple[Destination, int | None]) -> None:
         waiting = self._waiting[key]
-        while waiting.parts and waiting.on_the_way < UNCONFIRMED_PER_ACTOR and self._channel is not None:
+        # On a channel that is closing nothing leaves: `_lost` is about to fail what waits.
+        while waiting.parts and waiting.on_the_way < UNCONFIRMED_PER_ACTOR and self._channel and self.is_open:
             messages: list[bytes] = []
             futures = []
             while waiting.parts and (not messages or len(messages) + len(waiting.parts[0][0]) <= LARGEST_ENVELOPE):
@@ -135,6 +144,8 @@ class Publisher:
                 futures.append(future)
             waiting.on_the_way += 1
             self._send(self._channel, key, tuple(messages), futures)
+        if not waiting.parts and not waiting.on_the_way:
+            del self._waiting[key]
 
     def _send(
         self,
@@ -191,10 +202,13 @@ class Publisher:
     def _message_returned(
         self, _channel: Channel, _method: Any, properties: pika.BasicProperties, _body: bytes
     ) -> None:
-        if self._connection and self._connection.is_open and not self._returned:
-            # The queue was deleted under us: a new connection declares it again.
-            self._connection.ioloop.call_soon(self._connection.close)
         self._returned.add(str(properties.message_id))
+        # The queue was deleted under us: a new connection declares it again. The confirm that follows comes first.
+        asyncio.get_running_loop().call_soon(self._close_connection)
+
+    def _close_connection(self) -> None:
+        if self._connection and self._connection.is_open:
+            self._connection.close()
 
     async def _stay_connected(self) -> None:
         while not self._closing:
@@ -203,8 +217,8 @@ class Publisher:
                 await self._connect(closed)
                 logger.info("connected to RabbitMQ")
                 reason = await closed
-            except (ConnectionError, OSError) as error:
-                reason = str(error)
+            except (OSError, pika.exceptions.AMQPError) as error:
+                reason = str(error) or type(error).__name__
             self._lost(reason)
             if not self._closing:
                 logger.warning("no connection to RabbitMQ (%s); trying again in %s s", reason, RECONNECT_SECONDS)
@@ -226,20 +240,24 @@ class Publisher:
         channel.add_on_close_callback(lambda _, error: self._channel_closed(closed, error))
         channel.add_on_return_callback(self._message_returned)
         for queue in self._queues:
-            for name, arguments in ((queue, queue_arguments(queue)), (f"{queue}.XQ", {})):
-                declared: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-                channel.queue_declare(
-                    name, durable=True, arguments=arguments, callback=lambda frame, d=declared: _resolve(d, frame)
-                )
-                await _or_closed(declared, closed)
+            await self._declare(channel, queue, queue_arguments(queue), closed)
+            if keeps_rejected(queue):
+                await self._declare(channel, f"{queue}.XQ", {}, closed)
         channel.confirm_delivery(self._confirmed)
         self._last_tag = 0
         self._channel = channel
         self._open.set()
 
+    @staticmethod
+    async def _declare(channel: Channel, queue: str, arguments: dict[str, str], closed: "asyncio.Future[str]") -> None:
+        declared: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        channel.queue_declare(
+            queue, durable=True, arguments=arguments, callback=lambda frame: _resolve(declared, frame)
+        )
+        await _or_closed(declared, closed)
+
     def _channel_closed(self, closed: "asyncio.Future[str]", error: Exception) -> None:
-        if self._connection and self._connection.is_open:
-            self._connection.close()
+        self._close_connection()
         _resolve(closed, str(error))
 
     def _lost(self, reason: str) -> None:

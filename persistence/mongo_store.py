@@ -20,7 +20,7 @@ from pymongo.read_concern import ReadConcern
 from contexts.messages import Destination
 from persistence.collections import Document
 from persistence.databases import notifications_database
-from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel
+from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel, separate
 
 #: Seconds that a sweeper keeps what it claimed.
 CLAIM_SECONDS = 30
@@ -193,7 +193,7 @@ def _outbox(parcel: Parcel, now: datetime) -> Document:
 
 def _parcel(document: Document) -> Parcel:
     destination = Destination(document["queue"], document["actor"])
-    return Parcel(document["_id"], destination, (bytes(document["payload"])[1:-1],), None, document["attempt"])
+    return Parcel(document["_id"], destination, separate(bytes(document["payload"])), None, document["attempt"])
 
 
 def _storable(payload: Document) -> Any:

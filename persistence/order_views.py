@@ -11,6 +11,7 @@ from contexts.messages import Message
 from contexts.orders.masking import mask_email, mask_phone
 from contexts.orders.messages import ShowOrder
 from contexts.views import A_MOMENT, AN_HOUR, View
+from persistence.orders import in_place
 
 _ORDERS = """
     SELECT id, order_number, status, currency, total_amount, customer_id, customer_email, customer_phone,
@@ -18,8 +19,8 @@ _ORDERS = """
     FROM orders WHERE id = ANY(%s)
 """
 _ITEMS = """
-    SELECT order_id, product_id, sku, name, quantity, unit_price, total_price
-    FROM order_items WHERE order_id = ANY(%s) ORDER BY id
+    SELECT id, order_id, product_id, sku, name, quantity, unit_price, total_price
+    FROM order_items WHERE order_id = ANY(%s)
 """
 _PAYMENTS = """
     SELECT order_id, id AS payment_id, payment_method, amount, currency, status, card_brand, card_last_four,
@@ -72,9 +73,15 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
         "metadata": row["metadata"],
         "created_at": row["created_at"],
         "completed_at": row["completed_at"],
-        "lines": [_texts(line, "unit_price", "total_price") for line in row["lines"]],
+        "lines": [_line(line) for line in in_place(row["id"], row["lines"])],
         "payments": [_payment(payment) for payment in row["payments"]],
     }
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    shown = _texts(row, "unit_price", "total_price")
+    del shown["id"]
+    return shown
 
 
 def _payment(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ _ORDERS = """
 """
 
 _ITEMS = """
-    SELECT order_id, product_id, sku, name, quantity, unit_price, total_price
-    FROM order_items WHERE order_id = ANY(%s) ORDER BY order_id, id
+    SELECT id, order_id, product_id, sku, name, quantity, unit_price, total_price
+    FROM order_items WHERE order_id = ANY(%s)
 """
 
 _PRICES = """
@@ -68,12 +68,12 @@ class OrderTables(Orders):
         rows = cursor.execute(_ORDERS, (ids,)).fetchall()
         if not rows:
             return
-        lines: dict[UUID, list[PricedLine]] = {}
-        currencies = {row["id"]: row["currency"] for row in rows}
-        for item in cursor.execute(_ITEMS, (list(currencies),)):
-            lines.setdefault(item["order_id"], []).append(_line(item, currencies[item["order_id"]]))
+        items: dict[UUID, list[dict[str, Any]]] = {row["id"]: [] for row in rows}
+        for item in cursor.execute(_ITEMS, (list(items),)):
+            items[item["order_id"]].append(item)
         for row in rows:
-            order = _order(row, tuple(lines.get(row["id"], ())))
+            lines = in_place(row["id"], items[row["id"]])
+            order = _order(row, tuple(_line(item, row["currency"]) for item in lines))
             self.orders[order.id] = order
             self._stored[order.id] = order.version
 
@@ -83,6 +83,17 @@ class OrderTables(Orders):
             price_minor = to_minor(row.pop("price"), row["currency"])
             price = PriceCopy(**row, price_minor=price_minor)
             self.prices.setdefault(price.product_id, []).append(price)
+
+
+def line_id(order_id: UUID, place: int) -> UUID:
+    """Name a line of an order by its place, from 0."""
+    return uuid5(order_id, f"line-{place}")
+
+
+def in_place(order_id: UUID, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return all rows of an order's lines in the order in which they were placed."""
+    places = {line_id(order_id, place): place for place in range(len(items))}
+    return sorted(items, key=lambda item: places[item["id"]])
 
 
 def event_rows(events: Sequence[OrderEvent]) -> list[setwise.Row]:
@@ -163,7 +174,7 @@ def _order_change(order: Order) -> setwise.Row:
 def _item_rows(order: Order) -> list[setwise.Row]:
     return [
         {
-            "id": uuid5(order.id, f"line-{place}"),
+            "id": line_id(order.id, place),
             "order_id": order.id,
             "product_id": line.product_id,
             "quantity": line.quantity,

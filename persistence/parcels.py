@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
+
 from contexts.messages import Destination, Stamped
 
 #: Seconds that a committed parcel is left to the process that wrote it, before a sweeper takes it for abandoned.
@@ -28,13 +30,16 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that failed for the last time, with everything that is needed to mend and retry it."""
+    """A message that failed for the last time, with everything that is needed to mend and retry it.
+
+    `payload` is JSON: what `Stamped.to_dict` returns, or whatever stood in a message's place.
+    """
 
     id: UUID
     destination: Destination
     message_type: str
     correlation_id: UUID | None
-    payload: dict[str, Any]
+    payload: Any
     attempts: int
     error: str
     traceback: str
@@ -44,3 +49,8 @@ class DeadLetter:
 def parcel(destination: Destination, messages: list[Stamped]) -> Parcel:
     """Wrap messages for one destination."""
     return Parcel(uuid4(), destination, tuple(message.to_json() for message in messages))
+
+
+def separate(payload: bytes) -> tuple[bytes, ...]:
+    """Take the JSON array of an outbox row apart, so that a publisher can tell how many messages it holds."""
+    return tuple(orjson.dumps(message) for message in orjson.loads(payload))

@@ -12,8 +12,12 @@ from psycopg import Connection
 
 from contexts.messages import Destination
 from persistence.databases import engine
-from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel
+from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel, separate
 from persistence.setwise import json_text
+
+#: SQLSTATEs that psycopg counts as operational although the work itself is at fault and fails whenever it is repeated:
+#: class 54, program limit exceeded, and 57014, the time limit of a statement.
+_FAULTS_OF_THE_STATEMENT = ("54", "57014")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class PostgresTransaction:
                     b"[%s]" % b",".join(parcel.messages),
                     len(parcel.messages),
                     parcel.attempt,
-                    parcel.last_error,
+                    _text(parcel.last_error),
                     RELAY_GRACE_SECONDS if parcel.after_seconds is None else parcel.after_seconds,
                 ),
             )
@@ -67,12 +71,12 @@ class PostgresTransaction:
                 letter.id,
                 letter.destination.queue,
                 letter.destination.actor,
-                letter.message_type,
+                _text(letter.message_type),
                 letter.correlation_id,
-                json_text(letter.payload),
+                _jsonb(letter.payload),
                 letter.attempts,
-                letter.error,
-                letter.traceback,
+                _text(letter.error),
+                _text(letter.traceback),
             ),
         )
 
@@ -95,6 +99,8 @@ class PostgresStore:
         except BaseException:
             if connection.closed or connection.broken:
                 pooled.invalidate()
+                # Most likely its idle sisters are broken too: they are closed before each costs a transaction.
+                self._engine.dispose()
             else:
                 connection.rollback()
             raise
@@ -103,7 +109,7 @@ class PostgresStore:
 
     def is_passing_fault(self, error: BaseException) -> bool:
         """Whether the fault is the database's (down, restarted, deadlock), so that the work may simply be repeated."""
-        if isinstance(error, psycopg.errors.QueryCanceled):
+        if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_FAULTS_OF_THE_STATEMENT):
             return False
         return isinstance(
             error, psycopg.OperationalError | sqlalchemy.exc.OperationalError | sqlalchemy.exc.TimeoutError
@@ -124,7 +130,7 @@ class PostgresStore:
                 " RETURNING id, queue, actor, payload, attempt",
                 (limit,),
             ).fetchall()
-        return [Parcel(row[0], Destination(row[1], row[2]), (bytes(row[3])[1:-1],), None, row[4]) for row in rows]
+        return [Parcel(row[0], Destination(row[1], row[2]), separate(bytes(row[3])), None, row[4]) for row in rows]
 
     def prune_inbox(self, older_than_seconds: float) -> int:
         """Forget messages received so long ago that no copy of them can be on its way; return how many."""
@@ -136,3 +142,14 @@ class PostgresStore:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _text(value: str | None) -> str | None:
+    """Return a text as PostgreSQL can hold it: without NUL."""
+    return value and value.replace("\0", "\\0")
+
+
+def _jsonb(payload: Any) -> str:
+    """Return JSON as it is, or as one JSON string where it has a NUL somewhere, which jsonb does not know."""
+    text = json_text(payload)
+    return json_text(text) if "\\u0000" in text else text

@@ -1,7 +1,8 @@
 """Read models in Redis: views kept for a while, and the answers to queries. Losing all of it loses no business fact.
 
 A model is a hash `firstviscount:<model>:<identity>` with two fields a part: the JSON and its version. The whole key
-goes an hour (or a moment) after it was first written, so that even a lost eviction heals.
+goes an hour (or a moment) after it was first written, so that even a lost eviction heals; a part that is soon out of
+date takes the whole key with it.
 """
 
 import os
@@ -29,7 +30,7 @@ for i, key in ipairs(KEYS) do
     local wanted = only_if_kept == '0' or redis.call('EXISTS', key) == 1
     if wanted and (not kept or tonumber(kept) <= tonumber(version)) then
         redis.call('HSET', key, part, body, part .. '.version', version)
-        redis.call('EXPIRE', key, seconds, 'NX')
+        redis.call('EXPIRE', key, seconds, 'LT')
     end
 end
 """

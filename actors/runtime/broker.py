@@ -24,7 +24,7 @@ from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 
 from actors.runtime.exactly_once import Stopping
-from persistence.amqp import connection_parameters, queue_arguments
+from persistence.amqp import connection_parameters, keeps_rejected, queue_arguments
 
 
 class JsonEncoder(Encoder):
@@ -77,8 +77,9 @@ class Broker(RabbitmqBroker):
     def _declare_dq_queue(self, queue_name: str) -> None:
         """Nothing: see the module's docstring."""
 
-    def _declare_xq_queue(self, queue_name: str) -> Any:
-        return self.channel.queue_declare(queue=xq_name(queue_name), durable=True)
+    def _declare_xq_queue(self, queue_name: str) -> None:
+        if keeps_rejected(queue_name):
+            self.channel.queue_declare(queue=xq_name(queue_name), durable=True)
 
 
 class Delivery(_RabbitmqMessage):
@@ -113,7 +114,7 @@ class Consumer(_RabbitmqConsumer):
             message = self._decode(body)
         except DecodeError as error:
             self.logger.error(  # noqa: TRY400 - the bytes are at fault, not this code: a traceback says nothing
-                "bytes on %s are no message, moved to %s: %s", self.queue_name, xq_name(self.queue_name), error
+                "bytes on %s are no message and were rejected: %s", self.queue_name, error
             )
             self.channel.basic_nack(method.delivery_tag, requeue=False)
             return None
@@ -165,8 +166,10 @@ class Consumer(_RabbitmqConsumer):
 
     def _decode(self, body: bytes) -> Message[Any]:
         message: Message[Any] = Message.decode(body)
-        if message.queue_name != self.queue_name or not isinstance(message.options, dict) or "eta" in message.options:
-            raise DecodeError(f"not an envelope for {self.queue_name}", body, ValueError("wrong queue or options"))
+        # What is none of these would make Dramatiq's consumer fail, which begins again with the same message for ever.
+        addressed = message.queue_name == self.queue_name and isinstance(message.actor_name, str)
+        if not addressed or not isinstance(message.options, dict) or "eta" in message.options:
+            raise DecodeError(f"not an envelope for {self.queue_name}", body, ValueError("wrong address or options"))
         return message
 
 

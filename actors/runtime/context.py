@@ -16,7 +16,7 @@ from actors.runtime.handlers import AskingHandler, Handler, QueryHandler
 from actors.runtime.meeting import Meeting
 from actors.runtime.queries import Answers
 from actors.runtime.relay import Relay
-from contexts.messages import Destination, Message, Query, Stamped, decode_all
+from contexts.messages import Destination, MalformedMessage, Message, Query, Stamped, decode_all
 from contexts.subscriptions import actor_address
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -180,17 +180,18 @@ class Running:
         self.relay.stop()
         self.store.close()
 
-    def receive(self, handler: Handler | AskingHandler | QueryHandler, messages: Sequence[dict[str, Any]]) -> None:
-        """Take an envelope's messages; returns when each is done, put aside or dead."""
-        stamped = []
-        for fields, decoded in zip(messages, decode_all(messages), strict=True):
-            if isinstance(decoded, Stamped):
-                stamped.append(decoded)
-            else:
-                identity = uuid5(NAMESPACE_OID, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
-                self._exactly_once.bury_malformed(handler.destination, fields, decoded, identity)
+    def receive(self, handler: Handler | AskingHandler | QueryHandler, messages: Sequence[Any]) -> None:
+        """Take an envelope's messages; returns when each is done, put aside or dead, the malformed last."""
+        decoded = [
+            (fields, _addressed(handler, one)) for fields, one in zip(messages, decode_all(messages), strict=True)
+        ]
+        stamped = [one for _, one in decoded if isinstance(one, Stamped)]
         if stamped:
             self._meeting(handler).join(stamped)
+        for fields, error in decoded:
+            if not isinstance(error, Stamped):
+                identity = uuid5(NAMESPACE_OID, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
+                self._exactly_once.bury_malformed(handler.destination, fields, error, identity)
 
     def _meeting(self, handler: Handler | AskingHandler | QueryHandler) -> Meeting[Stamped]:
         meeting = self._meetings.get(handler.destination)
@@ -203,3 +204,12 @@ class Running:
         if isinstance(handler, QueryHandler):
             return lambda messages: self._answers.give(handler, messages)
         return lambda messages: self._exactly_once.process(handler, messages)
+
+
+def _addressed(
+    handler: Handler | AskingHandler | QueryHandler, decoded: Stamped | MalformedMessage
+) -> Stamped | MalformedMessage:
+    """Take a message of another type than the actor's for malformed: its fields might fit by chance."""
+    if isinstance(decoded, Stamped) and type(decoded.body) is not handler.message:
+        return MalformedMessage(f"{decoded.body.wire_name} is not for {handler.destination.actor}")
+    return decoded

@@ -60,21 +60,27 @@ class ExactlyOnce:
             self._repeat_until_reachable(lambda: self._attempt(handler, messages))
         except Exception as error:  # noqa: BLE001 - whatever an actor raises, its message is kept
             if len(messages) > 1:
-                # Roll back to one by one, so that a poison message harms only itself.
-                for message in messages:
-                    self.process(handler, [message])
+                self._one_by_one(handler, messages)
             else:
                 trace = traceback.format_exc()
                 failed, reason = messages[0], error
                 self._repeat_until_reachable(lambda: self._put_aside(handler.destination, failed, reason, trace))
 
-    def bury_malformed(
-        self, destination: Destination, fields: dict[str, Any], error: Exception, identity: UUID
-    ) -> None:
-        """Keep a member of an envelope that is not a message as a dead letter."""
-        letter = DeadLetter(
-            identity, destination, str(fields.get("type")), None, fields, 0, str(error), "", datetime.now(UTC)
-        )
+    def _one_by_one(self, handler: Handler | AskingHandler, messages: Sequence[Stamped]) -> None:
+        """Process a batch that failed: a poison message harms only itself, even one that cannot be put aside."""
+        failed: Exception | None = None
+        for message in messages:
+            try:
+                self.process(handler, [message])
+            except Exception as error:  # noqa: BLE001 - raised when all the others are done
+                failed = error
+        if failed is not None:
+            raise failed
+
+    def bury_malformed(self, destination: Destination, fields: Any, error: Exception, identity: UUID) -> None:
+        """Keep a member of an envelope that is not a message (any JSON) as a dead letter."""
+        message_type = str(fields.get("type") if isinstance(fields, dict) else type(fields).__name__)
+        letter = DeadLetter(identity, destination, message_type, None, fields, 0, str(error), "", datetime.now(UTC))
         self._repeat_until_reachable(lambda: self._bury(letter))
 
     def _attempt(self, handler: Handler | AskingHandler, messages: Sequence[Stamped]) -> None:

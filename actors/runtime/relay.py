@@ -41,7 +41,8 @@ class Relay:
         self._under_way: set[UUID] = set()
         self._confirmed: list[UUID] = []
         self._something_confirmed = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._eraser: asyncio.Task[None] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
         self._publisher: Publisher | None = None
 
     def start(self, timeout: float = 30.0) -> None:
@@ -67,14 +68,16 @@ class Relay:
         self._publisher = Publisher(self._url, QUEUES, f"first-viscount relay of {self._store.context}")
         await self._publisher.start()
         await self._publisher.wait_until_open(timeout)
-        self._tasks = [asyncio.create_task(self._erase()), asyncio.create_task(self._sweep())]
+        self._eraser, self._sweeper = asyncio.create_task(self._erase()), asyncio.create_task(self._sweep())
 
     async def _stop(self, timeout: float) -> None:
         deadline = self._loop.time() + timeout
-        self._tasks[1].cancel()
+        if self._sweeper:
+            self._sweeper.cancel()
         while (self._under_way or self._confirmed) and self._loop.time() < deadline:
             await asyncio.sleep(0.01)
-        self._tasks[0].cancel()
+        if self._eraser:
+            self._eraser.cancel()
         if self._publisher:
             await self._publisher.close()
 
@@ -116,10 +119,9 @@ class Relay:
                 continue
             try:
                 parcels = await self._loop.run_in_executor(None, self._store.claim_due, SWEEP_LIMIT)
-            except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`
+                self._publish([parcel for parcel in parcels if parcel.id not in self._under_way])
+            except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`; the sweep goes on
                 self._passing(error)
-                continue
-            self._publish([parcel for parcel in parcels if parcel.id not in self._under_way])
 
     def _passing(self, error: Exception) -> None:
         if not self._store.is_passing_fault(error):

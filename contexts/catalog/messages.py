@@ -1,10 +1,9 @@
 """What the catalog can be asked, and what it tells."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from contexts.messages import Command, Event, Query, Value
 
@@ -16,8 +15,8 @@ class Price(Value):
     price_minor: Annotated[int, Field(ge=0)]
     currency: str = "USD"
     price_type: str = "REGULAR"
-    effective_from: datetime
-    effective_to: datetime | None = None
+    effective_from: AwareDatetime
+    effective_to: AwareDatetime | None = None
 
 
 class PutProduct(Command):

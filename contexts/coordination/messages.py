@@ -1,7 +1,8 @@
 """What coordination can be asked. It tells the other contexts nothing but their own commands."""
 
-from datetime import datetime
 from uuid import UUID
+
+from pydantic import AwareDatetime
 
 from contexts.messages import Command, Query
 
@@ -9,7 +10,7 @@ from contexts.messages import Command, Query
 class SweepDeadlines(Command):
     """Look after every journey whose present step is overdue."""
 
-    at: datetime
+    at: AwareDatetime
 
 
 class ShowJourney(Query):

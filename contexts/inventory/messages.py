@@ -1,10 +1,9 @@
 """What the inventory can be asked, and what it tells."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from contexts.messages import Command, JourneyEvent, Query, Value
 
@@ -45,13 +44,13 @@ class ReleaseStock(Command):
 class ExpireReservations(Command):
     """Tell of every hold whose time is over. What becomes of it is the journey's decision."""
 
-    at: datetime
+    at: AwareDatetime
 
 
 class StockReserved(JourneyEvent):
     """Every line of the order is held."""
 
-    expires_at: datetime
+    expires_at: AwareDatetime
 
 
 class StockUnavailable(JourneyEvent):

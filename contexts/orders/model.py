@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from contexts.catalog.messages import ProductChanged
-from contexts.money import LARGEST_AMOUNT
+from contexts.money import largest_minor
 from contexts.orders.messages import OrderCompleted, OrderPlaced, OrderRejected, PlaceOrder, PricedLine
 
 
@@ -177,7 +177,7 @@ class Orders:
                 billing_address=command.billing_address.model_dump(),
                 created_at=now,
             )
-            if order.total_minor > LARGEST_AMOUNT:
+            if order.total_minor > largest_minor(order.currency):
                 raise WrongState(f"order {order.id} is worth more than an amount can hold")
             order.place(now)
             self.orders[order.id] = order

@@ -113,7 +113,8 @@ class Payment:
         if isinstance(outcome, Approved) and self.status is Status.CAPTURED:
             self.refunded_minor = self.captured_minor
             self._become(Status.REFUNDED, now)
-        elif isinstance(outcome, Approved):
+        elif isinstance(outcome, Approved) and self.transaction_id in (None, outcome.transaction_id):
+            # A void that found nothing says nothing of a hold that was heard of meanwhile.
             self._become(Status.VOIDED, now)
         elif isinstance(outcome, Declined) and self.status is Status.CAPTURING:
             # It cannot be voided because the lost capture was done: then it is to be refunded.

@@ -1,5 +1,6 @@
 """The guarantees that the runtime builds on, shown on a real MongoDB: once, all or nothing, and never two sweepers."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from contexts.messages import Destination
 from persistence.collections import ensure_collections
@@ -128,21 +130,24 @@ def test_a_message_that_another_received_since_this_transaction_began_is_a_passi
     assert store.is_passing_fault(fault.value)
 
 
+def receive_at_last(store: MongoStore, ids: list[UUID]) -> set[UUID]:
+    """Receive, repeating after passing faults as the runtime does."""
+    for _ in range(200):
+        try:
+            return receive(store, *ids)
+        except (PyMongoError, OvertakenError) as fault:
+            if not store.is_passing_fault(fault):
+                raise
+    raise AssertionError("200 times overtaken")
+
+
 def test_many_threads_that_repeat_after_passing_faults_receive_each_message_once(store: MongoStore) -> None:
-    messages, together = [uuid4() for _ in range(40)], Barrier(4)
+    messages, together = [uuid4() for _ in range(40)], Barrier(4, timeout=30)
 
     def receive_all(_: int) -> list[UUID]:
         together.wait()
-        received: list[UUID] = []
-        for start in range(0, 40, 8):
-            while True:
-                try:
-                    received.extend(receive(store, *messages[start : start + 8]))
-                    break
-                except (PyMongoError, OvertakenError) as fault:
-                    if not store.is_passing_fault(fault):
-                        raise
-        return received
+        parts = [messages[start : start + 8] for start in range(0, 40, 8)]
+        return [identity for part in parts for identity in receive_at_last(store, part)]
 
     with ThreadPoolExecutor(4) as threads:
         received = [identity for part in threads.map(receive_all, range(4)) for identity in part]
@@ -187,8 +192,26 @@ def test_what_is_claimed_is_not_claimed_again_and_what_is_sent_is_gone(
     assert database["outbox"].count_documents({}) == 0
 
 
+class Rival(CommandListener):
+    """Sweeps just before the update command of another sweeper reaches the server."""
+
+    def __init__(self, store: MongoStore) -> None:
+        self._store = store
+        self.claimed: list[Parcel] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name == "update":
+            self.claimed += self._store.claim_due(10)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing to do after a command."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing to do after a command."""
+
+
 def test_sweepers_never_claim_the_same_parcel(store: MongoStore) -> None:
-    parcels, together = [due() for _ in range(400)], Barrier(4)
+    parcels, together = [due() for _ in range(400)], Barrier(4, timeout=30)
     send(store, *parcels)
 
     def sweep(_: int) -> list[UUID]:
@@ -199,6 +222,22 @@ def test_sweepers_never_claim_the_same_parcel(store: MongoStore) -> None:
         claimed = [identity for part in threads.map(sweep, range(4)) for identity in part]
 
     assert sorted(claimed) == sorted(parcel.id for parcel in parcels)
+
+
+def test_a_sweeper_that_comes_late_leaves_what_another_claimed_since_it_looked(
+    store: MongoStore, database: Database[dict[str, Any]]
+) -> None:
+    send(store, due(), due())
+    rival = Rival(store)
+    client: MongoClient[dict[str, Any]] = MongoClient(
+        os.environ["NOTIFICATIONS_DATABASE_URL"], uuidRepresentation="standard", tz_aware=True, event_listeners=[rival]
+    )
+
+    late = MongoStore("notifications", client[database.name]).claim_due(10)
+
+    client.close()
+    assert len(rival.claimed) == 2
+    assert late == []
 
 
 def test_the_inbox_forgets_only_what_is_old_enough(store: MongoStore, database: Database[dict[str, Any]]) -> None:

@@ -155,6 +155,16 @@ def test_a_bounce_is_final_and_a_late_answer_does_not_change_what_is_final() -> 
     assert the_only(notifications).last_error == "550 no such mailbox"
 
 
+def test_a_mail_that_arrived_stays_sent_whatever_a_late_copy_meets() -> None:
+    notifications, event = Notifications(), completed()
+    begun(notifications, event)
+    notifications.conclude(event, Sent())
+
+    for late in (Bounced("550 no such mailbox"), Unknown("connection lost"), None):
+        assert notifications.conclude(event, late).status is Status.SENT
+    assert the_only(notifications).last_error is None
+
+
 def test_the_key_does_not_change_with_the_address() -> None:
     event = completed()
 

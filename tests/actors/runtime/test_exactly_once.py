@@ -1,0 +1,378 @@
+"""Each message has its effect once, whatever happens around it, on a real database."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from actors.runtime.exactly_once import Stopping
+from actors.runtime.handlers import AskingHandler, Handler, TryAgain
+from contexts.catalog.messages import PutProduct
+from contexts.inventory.messages import ReceiveStock, ReleaseStock
+from contexts.messages import Message, Stamped, first_cause
+from persistence.postgres_store import PostgresStore
+from tests.persistence.line import Line
+from tests.persistence.virtual_host import eventually
+
+from .marks import CONSEQUENCE, HERE, Marks, Work, handler, mark, message
+
+
+def ids(*messages: Stamped) -> list[UUID]:
+    return sorted(one.id for one in messages)
+
+
+def test_effect_and_consequence_are_committed_together_and_handed_over(work: Work) -> None:
+    one, other = message(), message()
+    work.process(handler(), one, other)
+
+    assert work.marked() == ids(one, other)
+    ((identity, queue, actor, count),) = work.rows("SELECT id, queue, actor, message_count FROM outbox")
+    assert (queue, actor, count) == (CONSEQUENCE.queue, CONSEQUENCE.actor, 2)
+    assert [parcel.id for parcel in work.handed_over] == [identity]
+    expected = one.followed_by([ReleaseStock(order_id=one.id, lines=())], one.occurred_at)[0]
+    assert b'"%s"' % str(expected.id).encode() in work.handed_over[0].messages[0]
+
+
+def test_a_message_that_comes_twice_in_one_batch_has_one_effect(work: Work) -> None:
+    one, other = message(), message()
+    work.process(handler(), one, other, one, one)
+
+    assert work.marked() == ids(one, other)
+    assert len(work.handed_over[0].messages) == 2
+
+
+def test_a_message_that_comes_in_two_batches_has_one_effect(work: Work) -> None:
+    one, other = message(), message()
+    work.process(handler(), one)
+    work.process(handler(), one, other)
+    work.process(handler(), other, one)
+
+    assert work.marked() == ids(one, other)
+    assert sum(len(parcel.messages) for parcel in work.handed_over) == 2
+
+
+def test_messages_that_come_to_many_threads_at_once_have_one_effect_each(work: Work) -> None:
+    messages = [message() for _ in range(40)]
+    together = threading.Barrier(4)
+
+    def process(step: int) -> None:
+        together.wait()
+        for begin in range(0, 40, 10):
+            work.process(handler(), *messages[begin : begin + 10][::step])
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(process, (1, -1, 1, -1)))
+
+    assert work.marked() == ids(*messages)
+    assert sum(len(parcel.messages) for parcel in work.handed_over) == 40
+
+
+def test_one_poison_message_among_fifty_harms_only_itself(work: Work) -> None:
+    messages = [message() for _ in range(49)]
+    poison = message(poison=True)
+    work.process(handler(), *messages[:20], poison, *messages[20:])
+
+    assert work.marked() == ids(*messages)
+    assert sum(len(parcel.messages) for parcel in work.handed_over) == 49
+    aside = work.rows(
+        "SELECT queue, actor, attempt, last_error, extract(epoch FROM available_at - created_at) FROM outbox"
+        " WHERE attempt > 0"
+    )
+    ((queue, actor, attempt, error, wait),) = aside
+    assert (queue, actor, attempt, error) == (HERE.queue, HERE.actor, 1, "ZeroDivisionError('poison')")
+    assert 1.0 <= wait <= 1.5
+    assert work.aside() == [poison.tried_again()]
+
+
+def test_a_message_that_was_put_aside_is_done_when_it_comes_again(work: Work) -> None:
+    one = message()
+
+    def fails_first(command: ReceiveStock, marks: Marks) -> Iterable[Message]:
+        if not tried:
+            tried.append(1)
+            raise ZeroDivisionError
+        return mark(command, marks)
+
+    tried: list[int] = []
+    work.process(handler(fails_first), one)
+    assert work.marked() == []
+    (again,) = work.aside()
+    work.process(handler(fails_first), again)
+    work.process(handler(fails_first), again, one)
+
+    assert work.marked() == [one.id]
+
+
+def test_two_copies_of_a_failing_message_wait_as_one(work: Work) -> None:
+    poison = message(poison=True)
+    work.process(handler(), poison, poison)
+    work.process(handler(), poison)
+
+    assert work.aside() == [poison.tried_again()]
+
+
+def test_after_its_last_attempt_a_message_is_dead_with_all_that_is_needed_to_mend_it(work: Work) -> None:
+    poison = message(poison=True, attempt=2)
+    work.process(handler(), message(), poison)
+
+    ((identity, actor, kind, correlation, payload, attempts, error, trace, status),) = work.rows(
+        "SELECT id, actor, message_type, correlation_id, payload, attempts, error, traceback, status FROM dead_letters"
+    )
+    assert (identity, actor, kind) == (poison.id, HERE.actor, "inventory.ReceiveStock.v1")
+    assert (correlation, attempts, status) == (poison.correlation_id, 3, "DEAD")
+    assert Stamped.from_dict(payload) == poison
+    assert error == "ZeroDivisionError('poison')"
+    assert "in mark" in trace
+    assert work.aside() == []
+
+
+def test_a_dead_message_that_the_database_cannot_hold_as_it_is_harms_no_other(work: Work) -> None:
+    body = PutProduct(product_id=uuid4(), sku="a\0b", name="a\0b")
+    poison = first_cause(uuid4(), body, uuid4()).tried_again().tried_again()
+    good = message()
+
+    def decide(command: ReceiveStock | PutProduct, marks: Marks) -> Iterable[Message]:
+        if isinstance(command, PutProduct):
+            raise KeyError(command.name)
+        return mark(command, marks)
+
+    work.process(handler(decide), poison, good)
+
+    assert work.marked() == [good.id]
+    assert work.rows("SELECT id, error FROM dead_letters") == [(poison.id, "KeyError('a\\x00b')")]
+
+
+def test_a_message_that_cannot_even_be_put_aside_is_told_after_the_others_are_done(work: Work) -> None:
+    poison, others = message(poison=True), [message() for _ in range(4)]
+    with psycopg.connect(work.url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE outbox ADD CONSTRAINT sound CHECK (last_error NOT LIKE '%poison%')")
+        try:
+            with pytest.raises(psycopg.errors.CheckViolation):
+                work.process(handler(), *others[:2], poison, *others[2:])
+        finally:
+            connection.execute("ALTER TABLE outbox DROP CONSTRAINT sound")
+
+    assert work.marked() == ids(*others)
+
+
+def a_batch_that_tries_again(tries: list[int]) -> Handler:
+    def decide(command: ReceiveStock, marks: Marks) -> Iterable[Message]:
+        marks.make(command, f"try {len(tries)}")
+        tries.append(1)
+        if len(tries) < 5:
+            raise TryAgain("not yet")
+        yield ReleaseStock(order_id=command.delivery_id, lines=())
+
+    return handler(decide)
+
+
+def test_trying_again_keeps_what_was_changed_and_never_ends_in_death(work: Work) -> None:
+    tries: list[int] = []
+    actor, current = a_batch_that_tries_again(tries), message()
+    for attempt in range(1, 5):
+        work.process(actor, current)
+        assert work.rows("SELECT remark FROM marks ORDER BY 1")[-1] == (f"try {attempt - 1}",)
+        assert work.handed_over == []
+        (current,) = work.aside()
+        assert current.attempt == attempt
+    work.process(actor, current)
+
+    assert len(work.marked()) == 5
+    assert len(work.handed_over) == 1
+    assert work.rows("SELECT 1 FROM dead_letters") == []
+    work.process(actor, current)
+    assert len(tries) == 5
+
+
+def test_trying_again_concerns_only_its_message(work: Work) -> None:
+    one, other = message(), message()
+
+    def decide(command: ReceiveStock, marks: Marks) -> Iterable[Message]:
+        yield from mark(command, marks)
+        if command.delivery_id == one.id:
+            raise TryAgain("not yet")
+
+    work.process(handler(decide), one, other)
+
+    ((told,),) = [parcel.messages for parcel in work.handed_over]
+    assert str(other.id).encode() in told
+    assert work.aside() == [one.tried_again()]
+
+
+def test_while_the_database_is_away_a_message_waits_and_then_is_done(work: Work, line: Line) -> None:
+    one = message()
+    line.cut()
+    with ThreadPoolExecutor(1) as threads:
+        processing = threads.submit(work.process, handler(), one)
+        with pytest.raises(TimeoutError):
+            processing.result(0.3)
+        line.mend()
+        processing.result(10)
+
+    assert work.marked() == [one.id]
+
+
+def test_who_is_to_stop_while_the_database_is_away_gives_its_messages_back(work: Work, line: Line) -> None:
+    one = message()
+    line.cut()
+    with ThreadPoolExecutor(1) as threads:
+        processing = threads.submit(work.process, handler(), one)
+        with pytest.raises(TimeoutError):
+            processing.result(0.2)
+        work.stopping.set()
+        assert isinstance(processing.exception(5), Stopping)
+    line.mend()
+
+    assert work.marked() == []
+
+
+def test_a_commit_whose_answer_is_lost_has_one_effect_and_its_consequence_is_in_the_outbox(
+    work: Work, line: Line
+) -> None:
+    one = message()
+    line.lose_answer_to(b"COMMIT")
+    work.process(handler(), one)
+
+    assert line.lost.is_set()
+    assert work.marked() == [one.id]
+    assert work.rows("SELECT actor, message_count FROM outbox") == [(CONSEQUENCE.actor, 1)]
+
+
+class Outside:
+    """A party outside that remembers what it was asked, and does something meanwhile."""
+
+    def __init__(self, meanwhile: Any = None) -> None:
+        self.asked: list[list[UUID]] = []
+        self._meanwhile = meanwhile
+
+    def perform(self, requests: Sequence[UUID]) -> Sequence[str]:
+        self.asked.append(list(requests))
+        if self._meanwhile:
+            self._meanwhile(len(self.asked))
+        return [f"answer to {request}" for request in requests]
+
+
+def asking(outside: Outside, conclude: Any = None) -> AskingHandler:
+    def ask(command: ReceiveStock, marks: Marks) -> UUID | None:
+        marks.make(command, "asked")
+        return None if command.quantity > 1 else command.delivery_id
+
+    def tell(command: ReceiveStock, outcome: str | None, marks: Marks) -> Iterable[Message]:
+        marks.make(command, f"told {outcome}")
+        yield ReleaseStock(order_id=command.delivery_id, lines=())
+
+    return AskingHandler(HERE, ReceiveStock, Marks, ask, lambda: outside.perform, conclude or tell)
+
+
+def remarks(work: Work) -> list[str]:
+    return [row[0] for row in work.rows("SELECT remark FROM marks ORDER BY 1")]
+
+
+def test_the_attempt_is_on_record_and_no_transaction_is_open_while_the_outside_is_asked(work: Work) -> None:
+    seen: list[Any] = []
+    idle = (
+        "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND query LIKE '%marks%'"
+        " AND pid <> pg_backend_pid()"
+    )
+    one = message()
+    work.process(asking(Outside(lambda _: seen.append((remarks(work), work.rows(idle))))), one)
+
+    assert seen == [(["asked"], [(0,)])]
+    assert remarks(work) == ["asked", f"told answer to {one.id}"]
+    assert len(work.handed_over) == 1
+
+
+def test_a_batch_is_asked_together_and_each_gets_its_own_answer(work: Work) -> None:
+    messages, outside = [message() for _ in range(5)], Outside()
+    nothing_to_ask = message()
+    unasked = Stamped(
+        nothing_to_ask.id,
+        nothing_to_ask.body.model_copy(update={"quantity": 2}),
+        nothing_to_ask.correlation_id,
+        None,
+        nothing_to_ask.occurred_at,
+    )
+    work.process(asking(outside), *messages[:2], unasked, *messages[2:], messages[0])
+
+    assert outside.asked == [[one.id for one in messages]]
+    told = work.rows("SELECT message, remark FROM marks WHERE remark LIKE 'told%' ORDER BY 1")
+    assert told == sorted([*((one.id, f"told answer to {one.id}") for one in messages), (unasked.id, "told None")])
+
+
+def test_what_was_concluded_before_is_not_asked_again(work: Work) -> None:
+    one, outside = message(), Outside()
+    for _ in range(3):
+        work.process(asking(outside), one)
+
+    assert len(outside.asked) == 1
+    assert len(work.handed_over) == 1
+
+
+def test_what_another_process_concludes_meanwhile_is_not_concluded_again(work: Work) -> None:
+    one, other = message(), message()
+    work.process(asking(Outside(lambda _: work.process(asking(Outside()), one))), one, other)
+
+    told = work.rows("SELECT message FROM marks WHERE remark LIKE 'told%' ORDER BY 1")
+    assert [row[0] for row in told] == ids(one, other)
+    assert sum(len(parcel.messages) for parcel in work.handed_over) == 2
+
+
+def test_when_the_outcome_cannot_be_recorded_the_outside_is_asked_again_and_told_of_once(
+    work: Work, line: Line
+) -> None:
+    def cut_once(time: int) -> None:
+        if time == 1:
+            line.cut()
+            threading.Timer(0.2, line.mend).start()
+
+    one, outside = message(), Outside(cut_once)
+    work.process(asking(outside), one)
+
+    assert outside.asked == [[one.id], [one.id]]
+    assert remarks(work) == ["asked", "asked", f"told answer to {one.id}"]
+
+
+def test_an_outside_that_raises_leaves_the_attempt_on_record_and_the_message_comes_again(work: Work) -> None:
+    def fail(time: int) -> None:
+        raise ConnectionResetError
+
+    one = message()
+    work.process(asking(Outside(fail)), one)
+
+    assert remarks(work) == ["asked"]
+    assert work.aside() == [one.tried_again()]
+
+
+def test_one_outcome_that_cannot_be_concluded_harms_no_other(work: Work) -> None:
+    poison, good = message(), message()
+
+    def conclude(command: ReceiveStock, outcome: str, marks: Marks) -> Iterable[Message]:
+        if command.delivery_id == poison.id:
+            raise ZeroDivisionError
+        marks.make(command, "told")
+        yield ReleaseStock(order_id=command.delivery_id, lines=())
+
+    work.process(asking(Outside(), conclude), poison, good)
+
+    assert work.rows("SELECT message FROM marks WHERE remark = 'told'") == [(good.id,)]
+    assert work.aside() == [poison.tried_again()]
+
+
+def test_a_transaction_that_waits_for_another_process_sees_its_work(work: Work) -> None:
+    one = message()
+    rival = PostgresStore("inventory")
+    with ThreadPoolExecutor(1) as threads:
+        with rival.transaction() as transaction:
+            transaction.receive([one.id])
+            processing = threads.submit(work.process, handler(), one)
+            eventually(
+                lambda: work.rows("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid' LIMIT 1")
+            )
+        processing.result(10)
+    rival.close()
+
+    assert work.marked() == []

@@ -1,0 +1,341 @@
+"""Payments: nothing is charged twice, nothing is kept that should go back, and a lost answer is asked for again."""
+
+from uuid import UUID, uuid4
+
+import pytest
+
+from contexts.orders.gateway import Approved, Declined, GatewayRequest, Operation, Unknown
+from contexts.orders.model import WrongState
+from contexts.orders.payment import OVER, Outcome, Payment, Payments, Status, payment_id
+from tests.contexts.examples import NOW
+
+ORDER = UUID(int=1)
+HELD = Approved("txn_1", "visa", "4242")
+DONE = Approved("txn_1")
+NOTHING_THERE = Approved("")
+DECLINED = Declined("insufficient_funds", "Your card has insufficient funds.")
+UNKNOWN = Unknown("timed out")
+
+
+def a_payment(amount_minor: int = 2498) -> Payment:
+    return Payments(totals={ORDER: (amount_minor, "USD")}).of(ORDER)
+
+
+def authorized(outcome: Outcome = HELD) -> Payment:
+    payment = a_payment()
+    payment.authorize("tok_visa", NOW)
+    payment.authorized(outcome, NOW)
+    return payment
+
+
+def capturing() -> Payment:
+    payment = authorized()
+    payment.capture(NOW)
+    return payment
+
+
+def captured() -> Payment:
+    payment = capturing()
+    payment.captured(DONE, NOW)
+    return payment
+
+
+def reversed_(payment: Payment, outcome: Outcome = DONE) -> Payment:
+    payment.reverse(NOW)
+    assert payment.reversed(outcome, NOW)
+    return payment
+
+
+def asked(request: GatewayRequest | None) -> GatewayRequest:
+    assert request is not None
+    return request
+
+
+def test_an_order_has_one_payment_of_its_total() -> None:
+    payments = Payments(totals={ORDER: (2498, "EUR")})
+
+    payment = payments.of(ORDER)
+
+    assert (payment.id, payment.amount_minor, payment.currency) == (payment_id(ORDER), 2498, "EUR")
+    assert payments.of(ORDER) is payment
+    with pytest.raises(WrongState, match="never placed"):
+        payments.of(uuid4())
+
+
+def test_an_authorization_asks_for_the_total_on_the_customer_s_card() -> None:
+    payment = a_payment()
+
+    request = asked(payment.authorize("tok_visa", NOW))
+
+    assert (request.operation, request.amount_minor, request.currency) == (Operation.AUTHORIZE, 2498, "USD")
+    assert (request.payment_id, request.order_id, request.card_token) == (payment.id, ORDER, "tok_visa")
+    assert (request.transaction_id, request.asked_before) == (None, False)
+    assert payment.status is Status.AUTHORIZING, "the attempt is on record before the gateway is asked"
+
+
+def test_an_approved_authorization_holds_the_money() -> None:
+    payment = authorized()
+
+    assert (payment.status, payment.transaction_id) == (Status.AUTHORIZED, "txn_1")
+    assert (payment.card_brand, payment.card_last_four) == ("visa", "4242")
+    assert payment.captured_minor == 0
+
+
+def test_a_declined_authorization_is_final() -> None:
+    payment = authorized(DECLINED)
+
+    assert (payment.status, payment.failure_code) == (Status.DECLINED, "insufficient_funds")
+    assert payment.authorize("tok_visa", NOW) is None
+    assert payment.reverse(NOW) is None
+    assert payment.reversed(None, NOW)
+    assert payment.status is Status.DECLINED
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(HELD, Status.AUTHORIZED), (DECLINED, Status.DECLINED)])
+@pytest.mark.parametrize("lost", [1, 3])
+def test_a_lost_answer_is_asked_for_again_under_the_same_key(outcome: Outcome, status: Status, lost: int) -> None:
+    payment = a_payment()
+    first = asked(payment.authorize("tok_visa", NOW))
+    for _ in range(lost):
+        payment.authorized(UNKNOWN, NOW)
+        assert payment.status.value == "UNKNOWN"
+        again = asked(payment.authorize("tok_visa", NOW))
+        assert again.idempotency_key == first.idempotency_key
+        assert (first.asked_before, again.asked_before) == (False, True)
+
+    payment.authorized(outcome, NOW)
+
+    assert payment.status is status
+    assert payment.attempts == lost + 1
+
+
+def test_a_process_that_died_while_asking_asks_again_under_the_same_key() -> None:
+    payment = a_payment()
+    first = asked(payment.authorize("tok_visa", NOW))
+
+    again = asked(payment.authorize("tok_visa", NOW))
+
+    assert (again.idempotency_key, again.asked_before) == (first.idempotency_key, True)
+
+
+def test_a_payment_that_is_held_is_not_asked_for_again() -> None:
+    payment = authorized()
+    version = payment.version
+
+    assert payment.authorize("tok_visa", NOW) is None
+    payment.authorized(None, NOW)
+    payment.authorized(DECLINED, NOW)
+    payment.authorized(UNKNOWN, NOW)
+
+    assert (payment.status, payment.version) == (Status.AUTHORIZED, version)
+
+
+def test_a_capture_takes_what_is_held() -> None:
+    payment = authorized()
+
+    request = asked(payment.capture(NOW))
+    assert payment.status.value == "CAPTURING"
+    payment.captured(DONE, NOW)
+
+    assert (request.operation, request.amount_minor) == (Operation.CAPTURE, 2498)
+    assert (request.transaction_id, request.asked_before) == ("txn_1", False)
+    assert (payment.status.value, payment.captured_minor) == ("CAPTURED", 2498)
+
+
+def test_a_capture_whose_answer_was_lost_is_asked_for_again_under_the_same_key() -> None:
+    payment = authorized()
+    first = asked(payment.capture(NOW))
+    payment.captured(UNKNOWN, NOW)
+    assert (payment.status, payment.captured_minor) == (Status.CAPTURING, 0)
+
+    again = asked(payment.capture(NOW))
+
+    assert (again.idempotency_key, first.asked_before, again.asked_before) == (first.idempotency_key, False, True)
+    payment.captured(DONE, NOW)
+    assert payment.captured_minor == 2498
+
+
+def test_what_was_captured_is_not_captured_again() -> None:
+    payment = captured()
+
+    assert payment.capture(NOW) is None
+    payment.captured(None, NOW)
+    payment.captured(DONE, NOW)
+
+    assert (payment.status, payment.captured_minor) == (Status.CAPTURED, 2498)
+
+
+def test_a_declined_capture_is_a_fault() -> None:
+    payment = capturing()
+
+    with pytest.raises(WrongState, match="insufficient_funds"):
+        payment.captured(DECLINED, NOW)
+
+    assert (payment.status, payment.captured_minor) == (Status.CAPTURING, 0)
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        a_payment(),
+        authorized(DECLINED),
+        authorized(UNKNOWN),
+        reversed_(authorized()),
+        reversed_(captured()),
+        reversed_(a_payment(0)),
+    ],
+    ids=lambda payment: payment.status,
+)
+def test_what_is_not_held_cannot_be_captured(payment: Payment) -> None:
+    version = payment.version
+
+    with pytest.raises(WrongState, match="cannot be captured"):
+        payment.capture(NOW)
+
+    assert payment.version == version
+
+
+def test_a_payment_that_was_never_asked_for_is_forbidden_by_its_reversal() -> None:
+    payment = a_payment()
+
+    assert payment.reverse(NOW) is None
+    assert payment.reversed(None, NOW)
+    assert payment.status is Status.VOIDED
+    assert payment.authorize("tok_visa", NOW) is None
+
+
+def test_what_is_held_is_voided() -> None:
+    payment = authorized()
+
+    request = asked(payment.reverse(NOW))
+
+    assert (request.operation, request.transaction_id) == (Operation.VOID, "txn_1")
+    assert payment.reversed(DONE, NOW)
+    assert (payment.status, payment.refunded_minor) == (Status.VOIDED, 0)
+
+
+def test_what_was_taken_is_refunded() -> None:
+    payment = captured()
+
+    request = asked(payment.reverse(NOW))
+
+    assert (request.operation, request.amount_minor) == (Operation.REFUND, 2498)
+    assert payment.reversed(DONE, NOW)
+    assert (payment.status, payment.captured_minor, payment.refunded_minor) == (Status.REFUNDED, 2498, 2498)
+
+
+@pytest.mark.parametrize("payment", [authorized(UNKNOWN), a_payment()], ids=["unknown", "asking"])
+def test_a_payment_of_which_nobody_knows_whether_it_is_held_is_voided(payment: Payment) -> None:
+    payment.authorize("tok_visa", NOW)
+
+    request = asked(payment.reverse(NOW))
+
+    assert (request.operation, request.transaction_id, request.asked_before) == (Operation.VOID, None, True)
+    assert payment.reversed(NOTHING_THERE, NOW)
+    assert payment.status is Status.VOIDED
+
+
+def test_a_capture_whose_answer_was_lost_is_voided_or_else_refunded() -> None:
+    voided, refunded = capturing(), capturing()
+
+    assert asked(voided.reverse(NOW)).operation is Operation.VOID
+    assert voided.reversed(DONE, NOW)
+    assert voided.status is Status.VOIDED
+
+    assert asked(refunded.reverse(NOW)).operation is Operation.VOID
+    assert not refunded.reversed(DECLINED, NOW), "it was captured: now it is to be refunded"
+    assert asked(refunded.reverse(NOW)).operation is Operation.REFUND
+    assert refunded.reversed(DONE, NOW)
+    assert (refunded.status, refunded.refunded_minor) == (Status.REFUNDED, 2498)
+
+
+@pytest.mark.parametrize("payment", [authorized(), capturing(), captured()], ids=lambda payment: payment.status)
+def test_a_reversal_whose_answer_was_lost_is_asked_for_again_under_the_same_key(payment: Payment) -> None:
+    first, status = asked(payment.reverse(NOW)), payment.status
+
+    assert not payment.reversed(UNKNOWN, NOW)
+
+    assert payment.status is status
+    again = asked(payment.reverse(NOW))
+    assert (again.operation, again.idempotency_key) == (first.operation, first.idempotency_key)
+    assert (first.asked_before, again.asked_before) == (True, True)
+
+
+@pytest.mark.parametrize("payment", [authorized(), captured()], ids=lambda payment: payment.status)
+def test_a_declined_reversal_is_a_fault(payment: Payment) -> None:
+    status = payment.status
+    payment.reverse(NOW)
+
+    with pytest.raises(WrongState, match="declined to reverse"):
+        payment.reversed(DECLINED, NOW)
+
+    assert payment.status is status
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [authorized(DECLINED), reversed_(authorized()), reversed_(captured()), reversed_(a_payment())],
+    ids=["declined", "voided", "refunded", "never asked for"],
+)
+def test_reversing_what_is_over_changes_nothing(payment: Payment) -> None:
+    before = (payment.status, payment.version, payment.refunded_minor)
+    assert payment.status in OVER
+
+    assert payment.reverse(NOW) is None
+    assert payment.reversed(None, NOW)
+    assert payment.reversed(DONE, NOW)
+
+    assert (payment.status, payment.version, payment.refunded_minor) == before
+
+
+def test_a_hold_that_comes_after_the_void_is_on_record_so_that_it_can_be_voided() -> None:
+    payment = a_payment()
+    payment.authorize("tok_visa", NOW)
+    reversed_(payment, NOTHING_THERE)
+
+    payment.authorized(HELD, NOW)
+
+    assert (payment.status, payment.transaction_id) == (Status.AUTHORIZED, "txn_1")
+    assert asked(payment.reverse(NOW)).transaction_id == "txn_1"
+    assert payment.reversed(DONE, NOW)
+    assert payment.status is Status.VOIDED
+
+
+def test_a_void_that_found_nothing_does_not_let_go_of_a_hold_that_came_meanwhile() -> None:
+    """The gateway was asked to void, found nothing, then held the money; the hold is heard of before the void."""
+    payment = a_payment()
+    payment.authorize("tok_visa", NOW)
+    payment.reverse(NOW)
+    payment.authorized(HELD, NOW)
+
+    assert not payment.reversed(NOTHING_THERE, NOW)
+
+    assert payment.status is Status.AUTHORIZED
+    assert asked(payment.reverse(NOW)).transaction_id == "txn_1"
+    assert payment.reversed(DONE, NOW)
+
+
+def test_a_payment_of_nothing_asks_the_gateway_for_nothing() -> None:
+    payment = a_payment(0)
+
+    assert payment.authorize("tok_visa", NOW) is None
+    assert payment.status.value == "AUTHORIZED"
+    assert payment.capture(NOW) is None
+    assert (payment.status.value, payment.captured_minor) == ("CAPTURED", 0)
+    assert payment.reverse(NOW) is None
+    assert payment.reversed(None, NOW)
+    assert (payment.status.value, payment.attempts) == ("VOIDED", 0)
+
+
+def test_each_operation_has_a_key_of_its_own_and_each_payment_too() -> None:
+    held, taken = authorized(), captured()
+    other = Payments(totals={UUID(int=2): (1, "USD")}).of(UUID(int=2))
+    keys = [
+        asked(a_payment().authorize("tok_visa", NOW)).idempotency_key,
+        asked(held.reverse(NOW)).idempotency_key,
+        asked(held.capture(NOW)).idempotency_key,
+        asked(taken.reverse(NOW)).idempotency_key,
+        asked(other.authorize("tok_visa", NOW)).idempotency_key,
+    ]
+
+    assert len(set(keys)) == 5
