@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from actors.runtime.context import Context
-from contexts.delivery.messages import ShipmentScheduled
 from contexts.inventory.messages import (
     ExpireReservations,
     ReceiveStock,
@@ -18,6 +17,7 @@ from contexts.inventory.messages import (
 )
 from contexts.inventory.model import OutOfStock, Stocks
 from contexts.messages import Event
+from contexts.orders.messages import OrderCompleted
 from contexts.views import View
 from persistence.inventory import StockTables
 from persistence.postgres_store import PostgresStore
@@ -55,8 +55,8 @@ def release_stock(command: ReleaseStock, stocks: Stocks) -> Iterable[Event]:
 
 
 @INVENTORY.actor
-def shipment_scheduled(event: ShipmentScheduled, stocks: Stocks) -> None:
-    """Take what is held out of the warehouse: the carrier fetches it."""
+def order_completed(event: OrderCompleted, stocks: Stocks) -> None:
+    """Take what is held out of the warehouse: the carrier fetches it, and nobody will undo the order any more."""
     stocks.ship(event.order_id, datetime.now(UTC))
 
 

@@ -28,7 +28,7 @@ from contexts.orders.messages import (
     ShowOrder,
 )
 from contexts.orders.model import Orders
-from contexts.orders.payment import Payments, Status
+from contexts.orders.payment import OVER, Payments, Status
 from contexts.views import View
 from persistence.order_views import OrderViews
 from persistence.orders import OrderTables
@@ -82,15 +82,15 @@ def authorize_payment(command: AuthorizePayment, payments: Payments) -> GatewayR
 
 @ORDERS.concludes(authorize_payment)
 def payment_authorized(command: AuthorizePayment, outcome: Outcome, payments: Payments) -> Iterable[Message]:
-    """Tell whether the total is held. A hold that came after the payment was given up is given back."""
+    """Tell whether the total is held. A hold that came, or may have, after the payment was given up is given back."""
     payment = payments.of(command.order_id)
     given_up = payment.status is Status.VOIDED
     payment.authorized(outcome, datetime.now(UTC))
-    if payment.status is Status.UNKNOWN:
-        raise TryAgain(f"authorisation of payment {payment.id} is unknown: {outcome}")
-    if given_up and payment.status is Status.AUTHORIZED:
+    if given_up and payment.status is not Status.VOIDED:
         yield ReversePayment(order_id=command.order_id)
-    elif payment.status in (Status.DECLINED, Status.VOIDED):
+    elif payment.status is Status.UNKNOWN:
+        raise TryAgain(f"authorisation of payment {payment.id} is unknown: {outcome}")
+    elif payment.status in OVER:
         yield PaymentDeclined(order_id=command.order_id, payment_id=payment.id, code=payment.failure_code or "reversed")
     else:
         yield PaymentAuthorized(order_id=command.order_id, payment_id=payment.id)

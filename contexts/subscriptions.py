@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from contexts.catalog.messages import ProductChanged
 from contexts.coordination.place_order import PLACE_ORDER
-from contexts.delivery.messages import ShipmentScheduled
 from contexts.messages import Destination, Event, Message, Query
 from contexts.orders.messages import OrderCompleted, OrderRejected
 
@@ -14,8 +13,7 @@ CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delivery", "notif
 #: Event -> the contexts that hear it. What a saga waits for, coordination hears.
 LISTENERS: dict[type[Message], tuple[str, ...]] = {
     ProductChanged: ("orders",),
-    ShipmentScheduled: ("coordination", "inventory"),
-    OrderCompleted: ("coordination", "notifications"),
+    OrderCompleted: ("coordination", "inventory", "notifications"),
     OrderRejected: ("coordination", "notifications"),
 }
 for _event in PLACE_ORDER.listens_to():

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
-from contexts.delivery.messages import ShipmentScheduled
 from contexts.inventory.messages import ExpireReservations, ReceiveStock, ReleaseStock, ReserveStock, ShowStock
 from contexts.inventory.model import Hold, LedgerEntry, Level, Reservation, Stocks
 from contexts.messages import Message
+from contexts.orders.messages import OrderCompleted
 from contexts.views import View
 from persistence import setwise
 from persistence.tables.inventory import inventory, inventory_movements, inventory_reservations, released_orders
@@ -49,17 +49,13 @@ class StockTables(Stocks):
         products: set[UUID] = set()
         for message in messages:
             match message:
-                case ReserveStock() | ReleaseStock():
+                case ReserveStock() | ReleaseStock() | OrderCompleted():
                     orders.add(message.order_id)
                     products.update(line.product_id for line in message.lines)
-                case ShipmentScheduled():
-                    orders.add(message.order_id)
                 case ReceiveStock():
                     products.add(message.product_id)
                 case ExpireReservations():
                     self._load_expired(message)
-        if any(isinstance(message, ShipmentScheduled) for message in messages):
-            products.update(self._held_products(orders))
         self._load_levels(products, " FOR UPDATE OF i")
         self._load_reservations(orders)
 
@@ -91,12 +87,6 @@ class StockTables(Stocks):
             + "status = 'ACTIVE' AND expires_at <= %s ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED",
             (message.at, EXPIRED_AT_ONCE),
         )
-
-    def _held_products(self, orders: set[UUID]) -> set[UUID]:
-        rows = self._connection.execute(
-            "SELECT DISTINCT product_id FROM inventory_reservations WHERE order_id = ANY(%s)", (list(orders),)
-        )
-        return {row[0] for row in rows}
 
     def _load_levels(self, products: set[UUID], lock: LiteralString) -> None:
         if products:

@@ -65,7 +65,7 @@ class Payment:
         return self._request(Operation.AUTHORIZE, card_token=card_token, asked_before=asked_before)
 
     def authorized(self, outcome: Outcome | None, now: datetime) -> None:
-        """Record the outcome of an authorisation; one that comes after the payment was voided is to be voided too."""
+        """Record the outcome of an authorisation; one that comes after the void, or may have, is to be voided."""
         match outcome:
             case Approved() if self.status in (Status.AUTHORIZING, Status.UNKNOWN, Status.VOIDED):
                 self.transaction_id = outcome.transaction_id
@@ -74,7 +74,7 @@ class Payment:
             case Declined() if self.status in (Status.AUTHORIZING, Status.UNKNOWN):
                 self.failure_code = outcome.code
                 self._become(Status.DECLINED, now)
-            case Unknown() if self.status is Status.AUTHORIZING:
+            case Unknown() if self.status in (Status.AUTHORIZING, Status.VOIDED):
                 self._become(Status.UNKNOWN, now)
 
     def capture(self, now: datetime) -> GatewayRequest | None:

@@ -47,6 +47,8 @@ def run_list(options: argparse.Namespace) -> int:
     status = None if options.status == "ANY" else options.status
     letters, away = found(options, wanted(options, status), options.limit + 1)
     listed = [summary(letter) for letter in letters[: options.limit]]
+    if not letters and not away:
+        say("no such dead letter")
     document = {"dead_letters": listed, "more": len(letters) > options.limit}
     return finish(options, document, _show_list, away, done=bool(letters))
 

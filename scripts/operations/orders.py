@@ -83,6 +83,6 @@ def _show(document: Mapping[str, Any]) -> None:
     journey = document.get("journey")
     if journey:
         heading("journey")
-        fields({name: value for name, value in journey.items() if name != "timeline"})
+        fields({name: value for name, value in journey.items() if name != "timeline" and "seconds" not in name})
     for kind, columns in _TABLES.items():
         table(document.get(kind, []), columns, kind.replace("_", " "))

@@ -31,6 +31,8 @@ def table(rows: Sequence[Row], columns: Sequence[str], title: str = "") -> None:
     if title:
         heading(title)
     terminal = sys.stdout.isatty()
+    if terminal:  # into a pipe the columns are always the same
+        columns = [name for name in columns if any(row.get(name) not in (None, "") for row in rows)]
     numeric = {name for name in columns if all(isinstance(row.get(name), int | float | None) for row in rows)}
     made = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
     for name in columns:

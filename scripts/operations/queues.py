@@ -16,9 +16,9 @@ from operations.stores import CONTEXTS, POSTGRESQL_CONTEXTS, from_each, notifica
 from operations.times import spoken
 
 EPILOG = """\
-Rates are envelopes a second, over RabbitMQ's last five seconds. An envelope carries one or more messages; how many there
-are is known of outboxes only. `due` is what a relay takes at its next sweep; `later` is what was written just now, or
-waits for another attempt (`retries`).
+Rates are envelopes a second, over RabbitMQ's last five seconds. An envelope carries one or more messages; how many,
+only the outboxes tell. `due` is what a relay takes at its next sweep; `later` was written just now, or waits for
+another attempt (`retries`).
 
 examples:
   scripts/ops queues
@@ -34,11 +34,12 @@ _BOXES = """
            count(*) FILTER (WHERE available_at > now()) AS outbox_later,
            count(*) FILTER (WHERE attempt > 0) AS outbox_retries,
            coalesce(sum(message_count), 0)::bigint AS outbox_messages,
-           greatest(extract(epoch FROM now() - min(created_at)), 0)::float AS outbox_oldest_seconds,
+           CASE WHEN count(*) > 0 THEN greatest(extract(epoch FROM now() - min(created_at)), 0)::float END
+               AS outbox_oldest_seconds,
            (SELECT count(*) FROM dead_letters WHERE status = 'DEAD') AS dead_letters
     FROM outbox
 """
-_INBOX = "SELECT count(*) AS inbox FROM (SELECT FROM inbox LIMIT %s) AS some"
+_INBOX = "SELECT count(*) AS inbox FROM (SELECT FROM inbox LIMIT %s) AS counted"
 _INBOX_ESTIMATE = "SELECT reltuples::bigint AS inbox FROM pg_class WHERE oid = 'inbox'::regclass"
 
 _QUEUE_COLUMNS = ("queue", "ready", "unacked", "consumers", "in/s", "out/s", "acked/s", "oldest")

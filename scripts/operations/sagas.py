@@ -64,6 +64,8 @@ def run_list(options: argparse.Namespace) -> int:
     parameters = {**asked, "final": [str(status) for status in FINAL], "limit": options.limit + 1}
     with reading("coordination") as connection:
         rows = [_with_times(row) for row in connection.execute(query, parameters)]
+    if not rows:
+        say("no such journey")
     document = {"sagas": rows[: options.limit], "more": len(rows) > options.limit}
     return finish(options, document, _show_list, done=bool(rows))
 

@@ -25,10 +25,11 @@ Snapshot = psycopg.Connection[DictRow]
 def reading(context: str) -> Iterator[Snapshot]:
     """Open a read-only snapshot of a PostgreSQL context's database; raises `ServerAway`."""
     with named(context):
-        url = database_url(context).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(
-            url, connect_timeout=5, application_name="first-viscount/ops", row_factory=dict_row
-        ) as connection:
+        url = database_url(context)
+        # Not as text: libpq does not read SQLAlchemy's + for a space.
+        parts: dict[str, Any] = {**url.query, **url.translate_connect_args(username="user", database="dbname")}
+        parts |= {"connect_timeout": 5, "application_name": "first-viscount/ops"}
+        with psycopg.connect(**parts, row_factory=dict_row) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.execute("SET TIME ZONE 'UTC'")

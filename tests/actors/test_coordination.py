@@ -128,15 +128,10 @@ def test_whatever_overtakes_what_every_order_is_sold_whole_or_not_at_all(seed: i
     assert len(platform.journeys.journeys) == 6
 
 
-LATE_BOOKING = "a booking that is told too late has left the warehouse already: its order can never be undone"
-
-
-@pytest.mark.xfail(reason=LATE_BOOKING, raises=AssertionError)
 def test_whatever_comes_too_late_every_order_is_sold_whole_or_not_at_all() -> None:
     assert [found for seed in range(40) for found in violations(run(seed, patient=False))] == []
 
 
-@pytest.mark.xfail(reason=LATE_BOOKING, raises=AssertionError)
 def test_a_booking_of_which_coordination_hears_too_late_is_undone_whole() -> None:
     with freeze_time(NOW) as clock:
         platform, command = a_shop(Random(7)), a_place_order((CD, 1))

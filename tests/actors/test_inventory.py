@@ -7,13 +7,12 @@ from freezegun import freeze_time
 
 from actors.inventory import (
     expire_reservations,
+    order_completed,
     receive_stock,
     release_stock,
     reserve_stock,
-    shipment_scheduled,
     show_stock,
 )
-from contexts.delivery.messages import ShipmentScheduled
 from contexts.inventory.messages import (
     ExpireReservations,
     Line,
@@ -27,6 +26,7 @@ from contexts.inventory.messages import (
     StockUnavailable,
 )
 from contexts.inventory.model import HOLD, Stocks
+from contexts.orders.messages import OrderCompleted
 from tests.contexts.examples import NOW, an_answer
 
 CD = UUID(int=1)
@@ -95,10 +95,10 @@ def test_a_release_that_overtakes_its_reservation_wins() -> None:
 def test_what_the_carrier_fetches_leaves_the_warehouse() -> None:
     stocks = stock_of(3)
     reserve(stocks, 2)
-    event = an_answer(ShipmentScheduled, ORDER)
-    assert isinstance(event, ShipmentScheduled)
+    event = an_answer(OrderCompleted, ORDER)
+    assert isinstance(event, OrderCompleted)
 
-    shipment_scheduled(event, stocks)
+    order_completed(event, stocks)
 
     (level,) = stocks.levels[CD]
     assert (level.on_hand, level.reserved) == (1, 0)

@@ -246,9 +246,6 @@ def test_a_decline_that_comes_after_the_payment_was_given_up_leaves_it_given_up(
     assert known.of(ORDER).status is Status.VOIDED
 
 
-@pytest.mark.xfail(
-    reason="an answer that is lost after the void is taken for a no: the hold stays on the card", raises=AssertionError
-)
 def test_an_answer_that_is_lost_after_the_payment_was_given_up_may_be_a_hold_and_is_voided_again() -> None:
     known = payments()
     authorize_payment(AUTHORIZE, known)
@@ -260,7 +257,6 @@ def test_an_answer_that_is_lost_after_the_payment_was_given_up_may_be_a_hold_and
     assert reverse_payment(REVERSE, known) is not None
 
 
-@pytest.mark.xfail(reason="a payment that was refunded is told as held", raises=AssertionError)
 def test_an_authorization_that_comes_again_after_the_refund_is_not_told_as_held() -> None:
     known = payments()
     authorize(known, HELD)

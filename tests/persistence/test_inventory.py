@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from contexts.delivery.messages import ShipmentScheduled
 from contexts.inventory.messages import ExpireReservations, Line, ReceiveStock, ReleaseStock, ReserveStock, ShowStock
 from contexts.inventory.model import HOLD, Hold, OutOfStock
+from contexts.orders.messages import OrderCompleted, PricedLine
 from persistence.inventory import StockTables
 from persistence.postgres_store import PostgresStore
 
@@ -64,8 +64,20 @@ def release(store: PostgresStore, command: ReserveStock) -> None:
 
 
 def ship(store: PostgresStore, command: ReserveStock) -> None:
-    event = ShipmentScheduled(
-        order_id=command.order_id, shipment_id=uuid4(), carrier="x", tracking_number="x", estimated_delivery=None
+    lines = tuple(
+        PricedLine(
+            product_id=line.product_id, sku="x", name="x", quantity=line.quantity, unit_price_minor=0, total_minor=0
+        )
+        for line in command.lines
+    )
+    event = OrderCompleted(
+        order_id=command.order_id,
+        order_number="x",
+        customer_id=uuid4(),
+        email="x",
+        total_minor=0,
+        currency="USD",
+        lines=lines,
     )
     with loaded(store, StockTables, event) as stocks:
         stocks.ship(event.order_id, NOW)

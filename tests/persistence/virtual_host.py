@@ -26,7 +26,7 @@ def eventually(what: Callable[[], Any], seconds: float = 15.0) -> Any:
     """Return the first true value of `what`, asked again and again; fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (value := what()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what.__qualname__}, last {value!r}"
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what!r}, last {value!r}"
         time.sleep(0.02)
     return value
 
@@ -78,12 +78,11 @@ class VirtualHost:
 
     def consumed(self, queues: set[str]) -> bool:
         """Tell whether somebody consumes each of these queues."""
-        try:
-            with self.channel() as channel:
-                declared = [channel.queue_declare(queue, passive=True).method for queue in queues]
-        except pika.exceptions.ChannelClosedByBroker:
-            return False  # one of them is not there yet
-        return all(one.consumer_count > 0 for one in declared)
+        listed = _ask("GET", f"/queues/{self.name}?columns=name")
+        if not queues <= {one["name"] for one in listed}:
+            return False
+        with self.channel() as channel:
+            return all(channel.queue_declare(queue, passive=True).method.consumer_count for queue in queues)
 
     def put(self, queue: str, *bodies: bytes) -> None:
         """Publish bytes as they are."""

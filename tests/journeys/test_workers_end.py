@@ -1,0 +1,68 @@
+"""Workers that are killed, or told to end, in the middle of the work: nothing is lost and nothing is done twice."""
+
+from functools import partial
+from uuid import UUID
+
+from contexts.orders.messages import PlaceOrder
+from contexts.orders.payment import payment_id
+from contexts.subscriptions import CONTEXTS
+from tests.persistence.virtual_host import eventually
+
+from .shop import DECLINED_CARD, GOOD_CARD, Shop
+
+
+def assert_totals_are_right(shop: Shop, orders: list[PlaceOrder], units: int) -> None:
+    """Every order is as its card says, and orders, gateway and inventory agree on the sums."""
+    product_id = orders[0].lines[0].product_id
+    good = [order for order in orders if order.payment.token == GOOD_CARD]
+    statuses = dict(
+        shop.platform.rows(
+            "orders", "SELECT id, status FROM orders WHERE id = ANY(%s)", [order.order_id for order in orders]
+        )
+    )
+    assert statuses == {
+        order.order_id: "COMPLETED" if order.payment.token == GOOD_CARD else "REJECTED" for order in orders
+    }
+    captured = "SELECT sum(captured_amount) FROM payments WHERE order_id = ANY(%s)"
+    ((amount,),) = shop.platform.rows("orders", captured, [order.order_id for order in orders])
+    charges = shop.platform.at_gateway(*(payment_id(order.order_id) for order in orders))
+    assert int(amount * 100) == sum(charge["captured_minor"] for charge in charges) == 1299 * len(good)
+    assert [charge["refunded_minor"] for charge in charges] == [0] * len(good)
+    assert shop.counters(product_id) == (units - len(good), 0)
+
+
+def some_are_final(shop: Shop, order_ids: list[UUID], more_than: int) -> bool:
+    """Tell whether the work has begun, and is not yet done."""
+    return shop.final(order_ids) > more_than
+
+
+def orders_of(shop: Shop, count: int, units: int) -> list[PlaceOrder]:
+    """Orders of one unit each; every tenth card is declined."""
+    product_id = shop.stock(units)
+    return [shop.order(product_id, card=GOOD_CARD if number % 10 else DECLINED_CARD) for number in range(count)]
+
+
+def test_a_hundred_orders_survive_workers_that_are_killed(shop: Shop) -> None:
+    orders = orders_of(shop, 100, 200)
+    ids = [order.order_id for order in orders]
+    for begin, victim in enumerate(("orders", "inventory", "coordination", "delivery")):
+        shop.place(*orders[begin * 25 : begin * 25 + 25])
+        eventually(partial(some_are_final, shop, ids, begin * 25))
+        shop.platform.kill(victim)
+        shop.platform.start(victim)
+
+    shop.wait_until_final(*orders, seconds=45)
+    assert_totals_are_right(shop, orders, 200)
+
+
+def test_a_worker_that_is_told_to_end_does_so_in_time_and_loses_nothing(shop: Shop) -> None:
+    orders = orders_of(shop, 60, 100)
+    for part, context in enumerate(CONTEXTS):
+        shop.place(*orders[part * 10 : part * 10 + 10])
+        code, seconds = shop.platform.terminate(context)
+        assert code == 0
+        assert seconds < 20
+        shop.platform.start(context)
+
+    shop.wait_until_final(*orders, seconds=30)
+    assert_totals_are_right(shop, orders, 100)

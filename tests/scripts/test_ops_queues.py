@@ -1,0 +1,158 @@
+"""`scripts/ops queues | xq`: what waits, in RabbitMQ and in the databases; and bytes that are no message."""
+
+import base64
+import json
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from contexts.messages import Destination, first_cause
+from contexts.orders.messages import CompleteOrder
+from persistence.parcels import Parcel
+from tests.persistence.virtual_host import eventually
+
+from .operators_desk import Desk, own_desk
+from .test_ops_dead_letters import bury, capture, mail
+
+HERE = Destination("orders", "orders.complete_order")
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Desk]:
+    with own_desk() as desk:
+        with desk.host.channel() as channel:
+            for queue in ("orders", "orders.XQ"):
+                channel.queue_declare(queue, durable=True)
+        yield desk
+
+
+@pytest.fixture
+def desk(own: Desk) -> Desk:
+    own.clear()
+    for queue in ("orders", "orders.XQ"):
+        own.host.take(queue)
+    return own
+
+
+def row(document: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    """Return the row of one queue or context."""
+    (found,) = [one for one in document[kind] if one.get("queue", one.get("context")) == name]
+    return dict(found)
+
+
+def test_a_queue_shows_what_waits_in_it(desk: Desk) -> None:
+    desk.host.put("orders", b"{}", b"{}")
+
+    def told() -> dict[str, Any]:
+        return row(desk.document("queues"), "queues", "orders")
+
+    # RabbitMQ renews its figures every five seconds.
+    shown = eventually(lambda: (one := told()).get("ready") == 2 and one, 30)
+    assert (shown["unacknowledged"], shown["consumers"], shown["declared"]) == (0, 0, True)
+    assert row(desk.document("queues"), "queues", "delivery")["declared"] is False
+
+
+def test_each_context_shows_its_outbox_inbox_and_dead_letters(desk: Desk) -> None:
+    order_id = uuid4()
+    message = first_cause(uuid4(), CompleteOrder(order_id=order_id), order_id).to_json()
+    parcels = [
+        Parcel(uuid4(), HERE, (message, message), after_seconds=0),
+        Parcel(uuid4(), HERE, (message,), after_seconds=60, attempt=3, last_error="Timeout()"),
+    ]
+    with desk.store("orders") as store, store.transaction() as postgres:
+        postgres.send(parcels)
+        postgres.receive([uuid4(), uuid4()])
+    with desk.mongo_store.transaction() as mongo:
+        mongo.send(parcels)
+        mongo.receive([uuid4(), uuid4()])
+    bury(desk, capture(), mail())
+    time.sleep(0.01)
+
+    shown = desk.document("queues")
+
+    for context in ("orders", "notifications"):
+        one = row(shown, "contexts", context)
+        assert (one["outbox_due"], one["outbox_later"], one["outbox_retries"], one["outbox_messages"]) == (1, 1, 1, 3)
+        assert (one["inbox"], one["inbox_is_estimate"], one["dead_letters"]) == (2, False, 1)
+        assert 0 < one["outbox_oldest_seconds"] < 60
+    assert shown["contexts"][0]["context"] == "coordination"
+    assert row(shown, "contexts", "catalog")["outbox_oldest_seconds"] is None
+
+
+def test_what_is_watched_is_shown_again_until_ctrl_c(desk: Desk) -> None:
+    watching = desk.start("queues", "--watch", "1")
+    assert watching.stdout
+    seen = 0
+    while seen < 2:
+        seen += "every 1 s" in watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+
+    assert watching.wait(10) in (0, 130)
+    assert desk.run("queues", "--watch", "1", "--json")[0] == 2
+
+
+def test_a_server_that_is_away_is_named_with_its_variable_and_the_rest_is_shown(desk: Desk) -> None:
+    code, output, errors = desk.run("queues", "--json", RABBITMQ_MANAGEMENT_URL="http://somebody:secret@127.0.0.1:1")
+
+    assert code == 2
+    assert "RabbitMQ at 127.0.0.1:1 (from RABBITMQ_MANAGEMENT_URL) cannot be used" in errors
+    assert "secret" not in output + errors
+    assert len(json.loads(output)["contexts"]) == 6
+    code, _, errors = desk.run("xq", "list", "orders", RABBITMQ_URL="amqp://somebody:secret@127.0.0.1:1/x")
+    assert (code, "127.0.0.1:1 (from RABBITMQ_URL)" in errors, "secret" in errors) == (2, True, False)
+
+
+def test_bytes_that_are_no_message_are_listed_and_stay_where_they_are(desk: Desk) -> None:
+    desk.host.put("orders.XQ", b"\xff\x00 nonsense", b"jane@shop.example")
+
+    for _ in range(2):
+        messages = desk.document("xq", "list", "orders")["messages"]
+        assert base64.b64decode(messages[0]["body_base64"]) == b"\xff\x00 nonsense"
+        assert messages[1]["body"] == "ja***@shop.example"
+    assert len(desk.document("xq", "list", "orders.XQ", "--limit", "1")["messages"]) == 1
+    assert desk.host.take("orders.XQ") == [b"\xff\x00 nonsense", b"jane@shop.example"]
+
+
+def test_one_of_them_is_sent_again_and_one_is_thrown_away(desk: Desk) -> None:
+    desk.host.put("orders.XQ", b"one", b"two", b"three")
+    keys = [one["key"] for one in desk.document("xq", "list", "orders")["messages"]]
+
+    desk.document("xq", "requeue", "orders", "--key", keys[1])
+    desk.document("xq", "discard", "orders", "--key", keys[0])
+
+    assert desk.host.take("orders") == [b"two"]
+    assert desk.host.take("orders.XQ") == [b"three"]
+
+
+def test_all_of_them_are_asked_about_first(desk: Desk) -> None:
+    desk.host.put("orders.XQ", b"one", b"two")
+
+    assert desk.run("xq", "requeue", "orders")[0] == 2
+    assert desk.run("xq", "requeue", "orders", "--all", said="n\n")[0] == 1
+    assert desk.host.ready("orders.XQ") == 2
+    assert desk.run("xq", "requeue", "orders", "--all", said="y\n")[0] == 0
+    assert desk.host.take("orders") == [b"one", b"two"]
+    assert desk.host.ready("orders.XQ") == 0
+
+
+def test_what_rabbitmq_does_not_take_stays(desk: Desk) -> None:
+    with desk.host.channel() as channel:
+        channel.queue_declare("gone.XQ", durable=True)
+    desk.host.put("gone.XQ", b"one")
+
+    code, _, errors = desk.run("xq", "requeue", "gone", "--all", "--yes")
+
+    assert code == 1
+    assert "it stays" in errors
+    assert desk.host.take("gone.XQ") == [b"one"]
+    desk.host.delete("gone.XQ")
+
+
+def test_a_queue_that_does_not_exist_is_wrong_use(desk: Desk) -> None:
+    code, _, errors = desk.run("xq", "list", "nowhere")
+
+    assert (code, "there is no queue nowhere.XQ" in errors) == (2, True)
