@@ -4,22 +4,16 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import orjson
 import psycopg
 import pytest
 
-from contexts.messages import Message, Stamped
-from contexts.orders.messages import CapturePayment, OrderCompleted
-from contexts.subscriptions import actor_address
-from persistence.dead_letters import sendable
-from persistence.parcels import DeadLetter
-from tests.contexts.examples import a_place_order, an_answer
+from tests.contexts.examples import a_place_order
 from tests.persistence.virtual_host import eventually
 
+from .buried_letters import bury, capture, died, mail, waiting
 from .operators_desk import Desk, own_desk
 
 
@@ -33,60 +27,6 @@ def own() -> Iterator[Desk]:
 def desk(own: Desk) -> Desk:
     own.clear()
     return own
-
-
-def died(context: str, body: Message, **changes: Any) -> DeadLetter:
-    """A letter as the runtime writes it after the last attempt."""
-    order_id: UUID = body.order_id  # type: ignore[attr-defined]
-    message = Stamped(uuid4(), body, order_id, uuid4(), datetime.now(UTC), 9)
-    fields: dict[str, Any] = {
-        "id": message.id,
-        "destination": actor_address(context, type(body)),
-        "message_type": body.wire_name,
-        "correlation_id": order_id,
-        "payload": message.to_dict(),
-        "attempts": 10,
-        "error": "KeyError('amount')",
-        "traceback": 'Traceback\n  File "x.py", line 1\nKeyError: amount',
-        "died_at": message.occurred_at,
-    }
-    return DeadLetter(**fields | changes)
-
-
-def capture(**changes: Any) -> DeadLetter:
-    return died("orders", CapturePayment(order_id=uuid4()), **changes)
-
-
-def mail(**changes: Any) -> DeadLetter:
-    return died("notifications", an_answer(OrderCompleted, uuid4()), **changes)
-
-
-def bury(desk: Desk, *letters: DeadLetter) -> None:
-    """Put letters into their contexts' stores."""
-    for letter in letters:
-        if letter.destination.queue == "notifications":
-            with desk.mongo_store.transaction() as transaction:
-                transaction.bury(letter)
-        else:
-            with desk.store(letter.destination.queue) as store, store.transaction() as postgres:
-                postgres.bury(letter)
-
-
-def waiting(desk: Desk, context: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return queue, actor and message of all that waits in a context's outbox and is due, a message a row."""
-    if context == "notifications":
-        now = datetime.now(UTC) + timedelta(seconds=1)
-        rows = [(one["queue"], one["actor"], one["payload"]) for one in desk.documents["outbox"].find()]
-        assert desk.documents["outbox"].count_documents({"available_at": {"$gt": now}}) == 0
-    else:
-        with desk.database(context) as database:
-            query = "SELECT queue, actor, payload FROM outbox WHERE available_at <= now() AND message_count = 1"
-            rows = database.execute(query).fetchall()
-    found = []
-    for queue, actor, payload in rows:
-        (message,) = orjson.loads(payload)
-        found.append((queue, actor, message))
-    return found
 
 
 def test_letters_of_all_stores_are_listed_oldest_first(desk: Desk) -> None:
@@ -270,86 +210,6 @@ def test_a_discarded_letter_is_kept_with_the_reason_and_never_sent(desk: Desk) -
         ("orders", "placed by hand"),
     ]
     assert waiting(desk, "orders") == waiting(desk, "notifications") == []
-
-
-@pytest.mark.parametrize(("context", "make"), [("orders", capture), ("notifications", mail)])
-def test_a_mended_body_takes_the_place_of_the_broken_one(desk: Desk, tmp_path: Path, context: str, make: Any) -> None:
-    whole = make()
-    broken = make(id=whole.id, payload=whole.payload | {"body": {"order": "?"}})
-    bury(desk, broken)
-    file = tmp_path / "body.json"
-    file.write_bytes(orjson.dumps(whole.payload["body"]))
-
-    code, output, _ = desk.run("dead-letters", "retry", "--id", broken.id)
-    assert code == 1
-    assert "refused" in output
-    desk.document("dead-letters", "retry", "--id", broken.id, "--payload", file, "--note", "mended")
-
-    ((_, _, message),) = waiting(desk, context)
-    assert message["body"] == whole.payload["body"]
-    assert (message["id"], message["attempt"]) == (str(whole.id), 0)
-    (shown,) = desk.document("dead-letters", "show", broken.id, "--unmasked")["dead_letters"]
-    assert shown["payload"]["body"] == whole.payload["body"]
-    assert '{"order":"?"}' in shown["note"]
-
-
-def test_what_is_no_message_at_all_can_be_replaced_by_a_whole_one(desk: Desk, tmp_path: Path) -> None:
-    whole = capture()
-    bury(desk, capture(id=whole.id, payload="not a message", message_type="None", correlation_id=None))
-    file = tmp_path / "message.json"
-    file.write_bytes(orjson.dumps(whole.payload["body"]))
-    assert desk.run("dead-letters", "retry", "--id", whole.id, "--payload", file)[0] == 1
-    file.write_bytes(orjson.dumps(whole.payload | {"id": str(uuid4())}))
-
-    desk.document("dead-letters", "retry", "--id", whole.id, "--payload", file)
-
-    ((_, _, message),) = waiting(desk, "orders")
-    assert sendable(letter_of(desk, whole.id)) == message
-    assert message["id"] == str(whole.id)
-
-
-def letter_of(desk: Desk, identity: UUID) -> Any:
-    """The stored letter, read the way the tool reads it."""
-    from persistence.dead_letter_rows import Wanted, rows_of
-
-    with desk.store("orders") as store, store.transaction() as transaction:
-        (letter,) = rows_of("orders", transaction).find(Wanted(status=None, ids=(identity,)), None)
-        return letter
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (b"{", "is not JSON"),
-        (b"[]", "is not a JSON object"),
-        (b'{"order_id": "***"}', "masked values"),
-    ],
-)
-def test_a_file_that_cannot_take_a_bodys_place_is_wrong_use(
-    desk: Desk, tmp_path: Path, content: bytes, told: str
-) -> None:
-    dead = capture()
-    bury(desk, dead)
-    file = tmp_path / "body.json"
-    file.write_bytes(content)
-
-    code, _, errors = desk.run("dead-letters", "retry", "--id", dead.id, "--payload", file)
-
-    assert (code, told in errors) == (2, True)
-    assert waiting(desk, "orders") == []
-
-
-def test_a_body_of_another_message_type_is_refused(desk: Desk, tmp_path: Path) -> None:
-    dead, other = capture(), mail()
-    bury(desk, dead)
-    file = tmp_path / "message.json"
-    file.write_bytes(orjson.dumps(other.payload))
-
-    code, output, _ = desk.run("dead-letters", "retry", "--id", dead.id, "--payload", file)
-
-    assert code == 1
-    assert "is not what orders.capture_payment on queue orders takes" in output
-    assert waiting(desk, "orders") == []
 
 
 def test_retrying_without_a_filter_needs_the_word_all(desk: Desk) -> None:

@@ -34,8 +34,8 @@ from persistence.payments import PaymentTables
 from tests.contexts.examples import ADDRESS, a_place_order, an_answer
 from tests.persistence.transactions import loaded
 
+from .buried_letters import bury, capture
 from .operators_desk import Desk, own_desk
-from .test_ops_dead_letters import bury, capture
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

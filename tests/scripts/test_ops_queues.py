@@ -15,8 +15,8 @@ from contexts.orders.messages import CompleteOrder
 from persistence.parcels import Parcel
 from tests.persistence.virtual_host import eventually
 
+from .buried_letters import bury, capture, mail
 from .operators_desk import Desk, own_desk
-from .test_ops_dead_letters import bury, capture, mail
 
 HERE = Destination("orders", "orders.complete_order")
 
