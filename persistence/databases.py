@@ -50,6 +50,16 @@ def address(context: str) -> str:
     return parts.netloc.rpartition("@")[2] + parts.path
 
 
+def connection_parts(context: str) -> dict[str, Any]:
+    """What `psycopg.connect` takes for a short look into a context's database. Raises DatabaseUrlError.
+
+    Not as text: SQLAlchemy writes a space in `options` as a plus sign, which libpq does not read.
+    """
+    url = database_url(context)
+    parts = {**url.query, **url.translate_connect_args(username="user", database="dbname")}
+    return parts | {"connect_timeout": CONNECT_TIMEOUT}
+
+
 def engine(context: str, pool_size: int = 5) -> sqlalchemy.Engine:
     """A pool of at most `pool_size` connections to a context's database, which tell the server who they are.
 

@@ -7,14 +7,13 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow
 
-from persistence.databases import database_url
+from persistence.databases import connection_parts
 
 
 @contextmanager
 def looking_into(context: str, *, writing: bool = False) -> Iterator[psycopg.Connection[TupleRow]]:
     """Open one transaction: a snapshot that cannot write, unless told otherwise. Raises `psycopg.Error`."""
-    address = database_url(context).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(address, connect_timeout=5, application_name="first-viscount/demo") as connection:
+    with psycopg.connect(**connection_parts(context), application_name="first-viscount/demo") as connection:
         connection.read_only = not writing
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         yield connection

@@ -25,7 +25,7 @@ def probe(url: str) -> None:
 
 def amqp(url: str) -> None:
     """Log in to RabbitMQ, into the URL's virtual host."""
-    import pika  # type: ignore[import-untyped]
+    import pika
 
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # a refused connection is no news here
     parameters = pika.URLParameters(url)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from contexts.subscriptions import CONTEXTS
 from operations.errors import ServerAway
-from persistence.databases import POSTGRESQL_CONTEXTS, DatabaseUrlError, address, database_url, url_variable
+from persistence.databases import POSTGRESQL_CONTEXTS, DatabaseUrlError, address, connection_parts, url_variable
 from persistence.databases import notifications_database as open_notifications
 
 __all__ = ["CONTEXTS", "POSTGRESQL_CONTEXTS", "from_each", "named", "notifications", "reading"]
@@ -25,11 +25,8 @@ Snapshot = psycopg.Connection[DictRow]
 def reading(context: str) -> Iterator[Snapshot]:
     """Open a read-only snapshot of a PostgreSQL context's database; raises `ServerAway`."""
     with named(context):
-        url = database_url(context)
-        # Not as text: libpq does not read SQLAlchemy's + for a space.
-        parts: dict[str, Any] = {**url.query, **url.translate_connect_args(username="user", database="dbname")}
-        parts |= {"connect_timeout": 5, "application_name": "first-viscount/ops"}
-        with psycopg.connect(**parts, row_factory=dict_row) as connection:
+        parts = connection_parts(context)
+        with psycopg.connect(**parts, application_name="first-viscount/ops", row_factory=dict_row) as connection:
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.execute("SET TIME ZONE 'UTC'")

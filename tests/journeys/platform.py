@@ -59,6 +59,10 @@ class Platform:
         self.processes[name].send_signal(signal.SIGTERM)
         return self.processes[name].wait(40), time.monotonic() - begun
 
+    def ended(self) -> list[str]:
+        """Return the processes that should run and do not."""
+        return [name for name, process in self.processes.items() if process.poll() is not None]
+
     def end(self) -> None:
         """End everything that still runs."""
         for process in self.processes.values():

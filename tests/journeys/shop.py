@@ -85,6 +85,9 @@ class Shop:
         ids = [order.order_id for order in orders]
         eventually(lambda: self.final(ids) == len(ids), seconds)
         eventually(self._nothing_on_its_way, seconds)
+        # Inventory hears of an order's end when coordination does, and may be a little later.
+        held = "SELECT 1 FROM inventory_reservations WHERE status = 'ACTIVE' AND order_id = ANY(%s) LIMIT 1"
+        eventually(lambda: not self.platform.rows("inventory", held, ids), seconds)
 
     def fate(self, order: PlaceOrder) -> Fate:
         """Look an order up in every store, at the gateway and at the carrier."""
