@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg import Connection
 
@@ -159,7 +159,7 @@ def _reservation_change(reservation: Reservation) -> setwise.Row:
 
 def _movement_row(entry: LedgerEntry) -> setwise.Row:
     return {
-        "id": uuid4(),
+        "id": entry.id,
         "product_id": entry.product_id,
         "warehouse_id": entry.warehouse_id,
         "movement_type": entry.movement.value,

@@ -60,8 +60,9 @@ class OrderTables(Orders):
         setwise.update(self._connection, orders, [_order_change(order) for order in changed])
         events = [event for order in self.orders.values() for event in order.events]
         setwise.insert(self._connection, order_events, event_rows(events))
-        copies = [_price_row(price) for price in self.new_prices]
-        setwise.insert(self._connection, price_copies, copies, keep_existing=True)
+        latest = {price.id: price for price in sorted(self.new_prices, key=lambda price: price.product_version)}
+        copies = [_price_row(price) for price in latest.values()]
+        setwise.insert_newer(self._connection, price_copies, copies, version="product_version")
 
     def _load_orders(self, ids: list[UUID]) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)

@@ -23,6 +23,12 @@ def insert(connection: Connection[Any], table: Table, rows: Sequence[Row], *, ke
         connection.execute(_insert_statement(table, tuple(rows[0]), keep_existing), (json_text(rows),))
 
 
+def insert_newer(connection: Connection[Any], table: Table, rows: Sequence[Row], *, version: str) -> None:
+    """Insert rows with different ids; a row that is there already is replaced where its `version` is lower."""
+    if rows:
+        connection.execute(_newer_statement(table, tuple(rows[0]), version), (json_text(rows),))
+
+
 def update(connection: Connection[Any], table: Table, rows: Sequence[Row], *, key: str = "id") -> None:
     """Update each row that `key` names to its other columns' values; raises `LookupError` if one is not there."""
     if rows:
@@ -45,6 +51,14 @@ def _insert_statement(table: Table, columns: tuple[str, ...], keep_existing: boo
     names = ", ".join(f'"{column}"' for column in columns)
     tail = " ON CONFLICT DO NOTHING" if keep_existing else ""
     return f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM {_rows(table, columns)}{tail}'.encode()
+
+
+@lru_cache(maxsize=256)
+def _newer_statement(table: Table, columns: tuple[str, ...], version: str) -> bytes:
+    insertion = _insert_statement(table, columns, keep_existing=False).decode()
+    changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns if column != "id")
+    older = f'"{table.name}"."{version}" < excluded."{version}"'
+    return f'{insertion} ON CONFLICT ("id") DO UPDATE SET {changes} WHERE {older}'.encode()
 
 
 @lru_cache(maxsize=256)

@@ -109,6 +109,11 @@ class LedgerEntry:
     on_hand_after: int
     reserved_after: int
 
+    @property
+    def id(self) -> UUID:
+        """One delivery, and one order, moves a product in a warehouse once each way: a second time is refused."""
+        return uuid5(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
+
 
 @dataclass
 class Stocks:

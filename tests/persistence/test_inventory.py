@@ -283,3 +283,17 @@ def test_the_database_itself_refuses_impossible_counters(
 
     with psycopg.connect(schemas("inventory")) as connection, pytest.raises(psycopg.errors.CheckViolation):
         connection.execute(f"UPDATE inventory SET {column} WHERE product_id = %s".encode(), (product_id,))
+
+
+def test_a_delivery_to_a_warehouse_cannot_be_booked_twice(store: PostgresStore) -> None:
+    delivery = ReceiveStock(delivery_id=uuid4(), product_id=uuid4(), warehouse_id=uuid4(), quantity=5)
+
+    def book() -> None:
+        with loaded(store, StockTables, delivery) as stocks:
+            stocks.receive(delivery, NOW)
+
+    book()
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        book()
+
+    assert counters(store, delivery.product_id) == [(5, 0)]

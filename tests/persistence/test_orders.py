@@ -35,6 +35,7 @@ from .conftest import Open
 from .transactions import loaded
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PRODUCT = uuid4()
 APPROVED = Approved("txn_1", "visa", "4242")
 ADDRESS = Address(name='O\'Neil "Žluť"', street="1, {Long} Road\\", city="X", postal_code="1", country="US")
 
@@ -54,6 +55,25 @@ def on_sale(store: PostgresStore, minor: int, currency: str = "USD", begins: dat
         with loaded(store, OrderTables, event) as orders:
             orders.copy_prices(event)
     return event.product_id
+
+
+def test_a_price_copy_follows_its_product_and_never_goes_back(store: PostgresStore) -> None:
+    price = Price(id=uuid4(), price_minor=999, effective_from=NOW)
+    told = [
+        ProductChanged(product_id=PRODUCT, version=version, sku="CD", name=name, status="ACTIVE", prices=(price,))
+        for version, name in ((1, "first"), (3, "third"), (2, "second"))
+    ]
+    for event in told:
+        with loaded(store, OrderTables, event) as orders:
+            orders.copy_prices(event)
+    with loaded(store, OrderTables, *told) as orders:
+        for event in told:
+            orders.copy_prices(event)
+
+    order_id = placed(store, (PRODUCT, 1))
+
+    with loaded(store, OrderTables, CompleteOrder(order_id=order_id)) as orders:
+        assert [line.name for line in orders.get(order_id).lines] == ["third"]
 
 
 def an_order(*lines: tuple[UUID, int], currency: str = "USD", **changes: Any) -> PlaceOrder:
