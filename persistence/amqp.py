@@ -158,12 +158,14 @@ class Publisher:
         identity: UUID = uuid4()
         self._last_tag += 1
         self._on_the_way[self._last_tag] = _OnTheWay(str(identity), key, futures)
+        now = datetime.now(UTC)
         channel.basic_publish(
             "",
             destination.queue,
-            Envelope(destination, messages).to_wire(identity, datetime.now(UTC)),
+            Envelope(destination, messages).to_wire(identity, now),
             pika.BasicProperties(
                 message_id=str(identity),
+                timestamp=int(now.timestamp()),
                 delivery_mode=1 if expires_ms else 2,
                 expiration=str(expires_ms) if expires_ms else None,
                 headers={"messages": len(messages)},

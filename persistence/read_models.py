@@ -14,6 +14,8 @@ from uuid import UUID
 import orjson
 import redis
 import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from contexts.views import View
 
@@ -57,7 +59,9 @@ class ReadModelWriter:
     """The actors' side: stores views and answers queries. Raises `redis.RedisError` when Redis is away."""
 
     def __init__(self) -> None:
-        self._redis = redis.Redis.from_url(redis_url(), socket_timeout=2, socket_connect_timeout=2)
+        # After a restart of Redis each pooled connection fails once: that is worth a second try, and no more.
+        retry = Retry(NoBackoff(), 2)
+        self._redis = redis.Redis.from_url(redis_url(), socket_timeout=2, socket_connect_timeout=2, retry=retry)
         self._store = self._redis.register_script(_STORE)
 
     def store(self, views: Sequence[View], *, only_if_kept: bool = False) -> None:

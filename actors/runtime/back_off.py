@@ -6,6 +6,13 @@ from uuid import UUID, uuid5
 
 from contexts.messages import Stamped
 
+#: Seconds that an inbox remembers a message: longer than any copy of it can be on its way.
+INBOX_MEMORY = 7 * 24 * 3600.0
+
+
+class ForgetfulInbox(ValueError):
+    """Raised at the start when a message could be tried again after the inbox has forgotten it."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
@@ -14,6 +21,11 @@ class BackOff:
     attempts: int = 10
     first_seconds: float = 1.0
     longest_seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.longest_life_seconds >= INBOX_MEMORY:
+            life = f"a message may be tried for {self.longest_life_seconds:.0f} s"
+            raise ForgetfulInbox(f"{life}, an inbox remembers it for {INBOX_MEMORY:.0f} s")
 
     def seconds(self, attempt: int) -> float:
         """Return the wait before attempt number `attempt` (the first retry is 1)."""

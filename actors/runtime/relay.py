@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from actors.runtime.back_off import INBOX_MEMORY
 from contexts.subscriptions import CONTEXTS
 from persistence.amqp import Publisher
 from persistence.parcels import Parcel
@@ -26,12 +27,15 @@ SWEEP_LIMIT = 500
 #: Seconds that confirmed parcels gather before one statement deletes them.
 DELETE_SECONDS = 0.01
 
+#: Seconds between two times that old inbox rows are deleted.
+FORGET_SECONDS = 600.0
+
 #: Queues that parcels go to.
 QUEUES = CONTEXTS
 
 
 class Relay:
-    """One thread with an asyncio loop of its own: a publisher, a sweeper, and the outbox's eraser."""
+    """One thread with an asyncio loop: publishes, sweeps, and deletes what the outbox and the inbox may forget."""
 
     def __init__(self, store: Any, rabbitmq_url: str) -> None:
         self._store = store
@@ -43,6 +47,7 @@ class Relay:
         self._something_confirmed = asyncio.Event()
         self._eraser: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._forgetter: asyncio.Task[None] | None = None
         self._publisher: Publisher | None = None
 
     def start(self, timeout: float = 30.0) -> None:
@@ -69,11 +74,13 @@ class Relay:
         await self._publisher.start()
         await self._publisher.wait_until_open(timeout)
         self._eraser, self._sweeper = asyncio.create_task(self._erase()), asyncio.create_task(self._sweep())
+        self._forgetter = asyncio.create_task(self._forget())
 
     async def _stop(self, timeout: float) -> None:
         deadline = self._loop.time() + timeout
-        if self._sweeper:
-            self._sweeper.cancel()
+        for task in (self._sweeper, self._forgetter):
+            if task:
+                task.cancel()
         while (self._under_way or self._confirmed) and self._loop.time() < deadline:
             await asyncio.sleep(0.01)
         if self._eraser:
@@ -122,6 +129,15 @@ class Relay:
                 self._publish([parcel for parcel in parcels if parcel.id not in self._under_way])
             except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`; the sweep goes on
                 self._passing(error)
+
+    async def _forget(self) -> None:
+        while True:
+            try:
+                forgotten = await self._loop.run_in_executor(None, self._store.prune_inbox, INBOX_MEMORY)
+                logger.debug("%s inbox rows of %s were old", forgotten, self._store.context)
+            except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`; another time will do
+                self._passing(error)
+            await asyncio.sleep(FORGET_SECONDS)
 
     def _passing(self, error: Exception) -> None:
         if not self._store.is_passing_fault(error):
