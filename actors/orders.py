@@ -57,8 +57,8 @@ def product_changed(event: ProductChanged, orders: Orders) -> None:
 
 
 @ORDERS.actor
-def place_order(command: PlaceOrder, orders: Orders) -> Iterable[OrderPlaced]:
-    """Price an order and open it."""
+def place_order(command: PlaceOrder, orders: Orders) -> Iterable[OrderPlaced | OrderRejected]:
+    """Price an order and open it, or say at once why it cannot be sold."""
     yield orders.place(command, datetime.now(UTC))
 
 

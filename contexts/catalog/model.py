@@ -7,7 +7,8 @@ from uuid import UUID
 
 from contexts.catalog.messages import Price, ProductChanged, PutProduct
 from contexts.money import to_decimal
-from contexts.views import View
+from contexts.pricing import next_change, price_at
+from contexts.views import AN_HOUR, View
 
 
 @dataclass(slots=True)
@@ -46,12 +47,10 @@ class Product:
         )
 
     def prices_at(self, at: datetime) -> list[Price]:
-        """Return the prices that hold at a moment, the latest of each currency."""
-        holding: dict[str, Price] = {}
-        for price in sorted(self.prices.values(), key=lambda one: one.effective_from):
-            if price.effective_from <= at and (price.effective_to is None or at < price.effective_to):
-                holding[price.currency] = price
-        return list(holding.values())
+        """Return the price of each currency at a moment."""
+        currencies = sorted({price.currency for price in self.prices.values()})
+        found = (price_at(self.prices.values(), currency, at) for currency in currencies)
+        return [price for price in found if price]
 
 
 @dataclass
@@ -81,7 +80,15 @@ class Products:
         product = self.products.get(product_id)
         if product is None:
             return None
-        return View("product", str(product_id), "catalog", product.version, product_body(product, now))
+        return View(
+            "product", str(product_id), "catalog", product.version, product_body(product, now), keep(product, now)
+        )
+
+
+def keep(product: Product, now: datetime) -> int:
+    """Return for how many seconds a view of the product stays true, so far as is known: at most an hour."""
+    change = next_change(product.prices.values(), now)
+    return AN_HOUR if change is None else max(1, min(AN_HOUR, int((change - now).total_seconds())))
 
 
 def product_body(product: Product, now: datetime) -> dict[str, Any]:

@@ -164,7 +164,8 @@ class Journeys:
         elif isinstance(event, OrderPlaced):
             journey = self.journeys[order_id] = Journey(event)
             yield from journey.begin(now)
-        else:
+        elif type(event) is not PLACE_ORDER.closed_undone:
+            # An order that could not be sold was rejected before it had a journey.
             raise UnknownJourney(f"{event.wire_name} for order {order_id}, whose journey never began")
 
     def overdue(self, now: datetime) -> Iterator[Command]:

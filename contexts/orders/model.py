@@ -1,7 +1,6 @@
 """Orders: priced when they are placed, closed when their journey ends; every change is an event of the order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -10,10 +9,17 @@ from uuid import UUID, uuid5
 from contexts.catalog.messages import ProductChanged
 from contexts.money import largest_minor
 from contexts.orders.messages import OrderCompleted, OrderPlaced, OrderRejected, PlaceOrder, PricedLine
+from contexts.pricing import price_at
+
+#: The catalog's status of a product that may be sold.
+ON_SALE = "ACTIVE"
+
+#: Why an order is closed before its journey begins: the front door's view of the catalogue was out of date.
+NOT_ON_SALE, TOO_LARGE = "not_on_sale", "too_large"
 
 
 class NoPrice(Exception):
-    """Raised when the context's own copy of the catalogue has no price for a product yet: the copy may be late."""
+    """Raised when the context's own copy of the catalogue does not know a product: the copy may be late."""
 
 
 class WrongState(Exception):
@@ -43,11 +49,6 @@ class PriceCopy:
     effective_to: datetime | None
     product_status: str
     product_version: int
-
-    def holds(self, currency: str, at: datetime) -> bool:
-        """Whether this is a price in that currency at that moment."""
-        begun = self.effective_from <= at
-        return self.currency == currency and begun and (self.effective_to is None or at < self.effective_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,30 +158,25 @@ class Orders:
                 event.status,
                 event.version,
             )
-            self.prices.setdefault(event.product_id, []).append(copy)
-            self.new_prices.append(copy)
+            known = self.prices.setdefault(event.product_id, [])
+            newer = any(one.id == copy.id and one.product_version > copy.product_version for one in known)
+            if not newer:
+                known[:] = [*(one for one in known if one.id != copy.id), copy]
+                self.new_prices.append(copy)
 
-    def place(self, command: PlaceOrder, now: datetime) -> OrderPlaced:
-        """Price an order and open it; placing twice is placing once. Raises `NoPrice`."""
+    def place(self, command: PlaceOrder, now: datetime) -> OrderPlaced | OrderRejected:
+        """Price an order and open it, or close it at once if it cannot be sold; placing twice is placing once.
+
+        Raises `NoPrice` for a product that this context has not heard of yet.
+        """
         order = self.orders.get(command.order_id)
         if order is None:
-            order = Order(
-                id=command.order_id,
-                customer_id=command.customer.id,
-                email=command.customer.email,
-                phone=command.customer.phone,
-                currency=command.currency,
-                lines=tuple(
-                    self._priced(line.product_id, line.quantity, command.currency, now) for line in command.lines
-                ),
-                shipping_address=command.shipping_address.model_dump(),
-                billing_address=command.billing_address.model_dump(),
-                created_at=now,
-            )
-            if order.total_minor > largest_minor(order.currency):
-                raise WrongState(f"order {order.id} is worth more than an amount can hold")
+            order = self.orders[command.order_id] = self._priced(command, now)
             order.place(now)
-            self.orders[order.id] = order
+            if order.rejection_reason:
+                return order.reject(order.rejection_reason, now)
+        if order.status is Status.REJECTED:
+            return order.reject(order.rejection_reason or "", now)
         return OrderPlaced(
             order_id=order.id,
             order_number=order.number,
@@ -200,21 +196,53 @@ class Orders:
         except KeyError:
             raise WrongState(f"order {order_id} was never placed") from None
 
-    def _priced(self, product_id: UUID, quantity: int, currency: str, at: datetime) -> PricedLine:
-        price = price_at(self.prices.get(product_id, ()), currency, at)
-        if price is None:
-            raise NoPrice(f"no price in {currency} for product {product_id}")
-        return PricedLine(
-            product_id=product_id,
-            sku=price.sku,
-            name=price.name,
-            quantity=quantity,
-            unit_price_minor=price.price_minor,
-            total_minor=price.price_minor * quantity,
+    def _priced(self, command: PlaceOrder, now: datetime) -> Order:
+        prices = [self._price(line.product_id, command.currency, now) for line in command.lines]
+        lines = tuple(
+            priced_line(line.product_id, line.quantity, price)
+            for line, price in zip(command.lines, prices, strict=True)
+        )
+        reason = None if all(price.product_status == ON_SALE for price in prices) else NOT_ON_SALE
+        if reason is None and sum(line.total_minor for line in lines) > largest_minor(command.currency):
+            reason = TOO_LARGE
+        return Order(
+            id=command.order_id,
+            customer_id=command.customer.id,
+            email=command.customer.email,
+            phone=command.customer.phone,
+            currency=command.currency,
+            # What cannot be sold has no price: its order says what was asked for, and is worth nothing.
+            lines=tuple(worthless(line) for line in lines) if reason else lines,
+            shipping_address=command.shipping_address.model_dump(),
+            billing_address=command.billing_address.model_dump(),
+            created_at=now,
+            rejection_reason=reason,
         )
 
+    def _price(self, product_id: UUID, currency: str, at: datetime) -> PriceCopy:
+        """Return the price of a product; if it has none now, its last copy as no longer on sale."""
+        copies = self.prices.get(product_id)
+        if not copies:
+            raise NoPrice(f"nothing is known of product {product_id} yet")
+        price = price_at(copies, currency, at)
+        newest = max(copies, key=lambda copy: copy.product_version)
+        if price is None:
+            return replace(newest, product_status="WITHOUT_PRICE")
+        return replace(price, sku=newest.sku, name=newest.name, product_status=newest.product_status)
 
-def price_at(prices: Sequence[PriceCopy], currency: str, at: datetime) -> PriceCopy | None:
-    """Return the price of a product at a moment: of those that hold, the one that began last."""
-    holding = [price for price in prices if price.holds(currency, at)]
-    return max(holding, key=lambda price: (price.effective_from, price.product_version), default=None)
+
+def priced_line(product_id: UUID, quantity: int, price: PriceCopy) -> PricedLine:
+    """Return a line as sold at a price."""
+    return PricedLine(
+        product_id=product_id,
+        sku=price.sku,
+        name=price.name,
+        quantity=quantity,
+        unit_price_minor=price.price_minor,
+        total_minor=price.price_minor * quantity,
+    )
+
+
+def worthless(line: PricedLine) -> PricedLine:
+    """Return a line that is not sold."""
+    return line.model_copy(update={"unit_price_minor": 0, "total_minor": 0})

@@ -74,7 +74,10 @@ class Payment:
             case Declined() if self.status in (Status.AUTHORIZING, Status.UNKNOWN):
                 self.failure_code = outcome.code
                 self._become(Status.DECLINED, now)
-            case Unknown() if self.status in (Status.AUTHORIZING, Status.VOIDED):
+            case Unknown() if self.status is Status.AUTHORIZING:
+                self._become(Status.UNKNOWN, now)
+            case Unknown() | None if self.status is Status.VOIDED and self.attempts and self.transaction_id is None:
+                # It was asked for, and nobody heard the answer: the void may have found nothing because it came first.
                 self._become(Status.UNKNOWN, now)
 
     def capture(self, now: datetime) -> GatewayRequest | None:

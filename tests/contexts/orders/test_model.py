@@ -19,9 +19,11 @@ def a_price(minor: int, starts: datetime = NOW, ends: datetime | None = None, cu
     return Price(id=uuid4(), price_minor=minor, currency=currency, effective_from=starts, effective_to=ends)
 
 
-def told(product_id: UUID, *prices: Price, version: int = 1, name: str = "A CD") -> ProductChanged:
+def told(
+    product_id: UUID, *prices: Price, version: int = 1, name: str = "A CD", status: str = "ACTIVE"
+) -> ProductChanged:
     return ProductChanged(
-        product_id=product_id, version=version, sku=f"SKU-{product_id.int}", name=name, status="ACTIVE", prices=prices
+        product_id=product_id, version=version, sku=f"SKU-{product_id.int}", name=name, status=status, prices=prices
     )
 
 
@@ -38,7 +40,7 @@ def an_open_order() -> tuple[Orders, Order]:
     return known, known.get(command.order_id)
 
 
-def unit_prices(placed: OrderPlaced) -> list[int]:
+def unit_prices(placed: OrderPlaced | OrderRejected) -> list[int]:
     return [line.unit_price_minor for line in placed.lines]
 
 
@@ -79,23 +81,46 @@ def test_an_order_is_priced_in_its_own_currency() -> None:
 
 @pytest.mark.parametrize(
     "known",
-    [
-        orders(),
-        orders(told(BOX, a_price(999))),
-        orders(told(CD)),
-        orders(told(CD, a_price(999, currency="EUR"))),
-        orders(told(CD, a_price(999, NOW + A_DAY))),
-        orders(told(CD, a_price(999, NOW - A_DAY, NOW))),
-    ],
-    ids=["nothing known", "another product", "no price", "another currency", "not yet", "no longer"],
+    [orders(), orders(told(BOX, a_price(999))), orders(told(CD))],
+    ids=["nothing known", "another product", "no price"],
 )
-def test_an_order_without_a_price_is_not_opened(known: Orders) -> None:
+def test_an_order_for_a_product_that_is_not_known_yet_is_not_opened(known: Orders) -> None:
     command = a_place_order((CD, 1))
 
-    with pytest.raises(NoPrice, match=f"USD for product {CD}"):
+    with pytest.raises(NoPrice, match=f"product {CD}"):
         known.place(command, NOW)
 
     assert known.orders == {}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        told(CD, a_price(999, currency="EUR")),
+        told(CD, a_price(999, NOW + A_DAY)),
+        told(CD, a_price(999, NOW - A_DAY, NOW)),
+        told(CD, a_price(999), status="DISCONTINUED"),
+    ],
+    ids=["another currency", "not yet", "no longer", "discontinued"],
+)
+def test_an_order_for_what_is_not_on_sale_any_more_is_rejected_and_its_customer_told(event: ProductChanged) -> None:
+    known, command = orders(event), a_place_order((CD, 2))
+
+    for _ in range(2):
+        rejected = known.place(command, NOW)
+
+        assert isinstance(rejected, OrderRejected)
+        assert (rejected.reason, rejected.total_minor) == ("not_on_sale", 0)
+        assert [(line.product_id, line.quantity) for line in rejected.lines] == [(CD, 2)]
+    assert [change.kind for change in known.get(command.order_id).events] == ["OrderPlaced", "OrderRejected"]
+
+
+def test_a_special_price_goes_before_a_regular_one_that_began_later() -> None:
+    regular = a_price(999, NOW)
+    sale = a_price(499, NOW - A_DAY).model_copy(update={"price_type": "SALE"})
+
+    for prices in ((regular, sale), (sale, regular)):
+        assert unit_prices(orders(told(CD, *prices)).place(a_place_order((CD, 1)), NOW)) == [499]
 
 
 def test_a_price_that_comes_late_lets_the_same_order_be_placed() -> None:
@@ -124,16 +149,16 @@ def test_an_order_of_no_value_is_an_order() -> None:
 
 
 @pytest.mark.parametrize(("currency", "largest"), [("USD", 99_999_999_99), ("JPY", 99_999_999)])
-def test_an_order_that_no_amount_can_hold_is_not_opened(currency: str, largest: int) -> None:
+def test_an_order_that_no_amount_can_hold_is_rejected(currency: str, largest: int) -> None:
     """Amounts are stored as DECIMAL(10, 2): eight digits before the point, whatever the currency."""
     known = orders(told(CD, a_price(largest, currency=currency)), told(BOX, a_price(1, currency=currency)))
     assert known.place(a_place_order((CD, 1), currency=currency), NOW).total_minor == largest
     command = a_place_order((CD, 1), (BOX, 1), currency=currency)
 
-    with pytest.raises(WrongState, match="more than an amount can hold"):
-        known.place(command, NOW)
+    rejected = known.place(command, NOW)
 
-    assert command.order_id not in known.orders
+    assert isinstance(rejected, OrderRejected)
+    assert (rejected.reason, rejected.total_minor) == ("too_large", 0)
 
 
 def test_placing_twice_is_placing_once_whatever_became_of_the_price() -> None:
