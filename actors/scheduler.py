@@ -18,7 +18,7 @@ from uuid import UUID, uuid5
 from contexts.coordination.messages import SweepDeadlines
 from contexts.inventory.messages import ExpireReservations
 from contexts.messages import Command, Stamped, first_cause
-from contexts.subscriptions import CONTEXTS, destinations
+from contexts.subscriptions import QUEUES, destinations
 from persistence.amqp import Publisher, Unconfirmed
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ SCHEDULE = (
 
 async def tick_forever(url: str, stop: asyncio.Event) -> None:
     """Send every tick of the schedule when it is due, until told to stop."""
-    publisher = Publisher(url, CONTEXTS, "first-viscount scheduler")
+    publisher = Publisher(url, QUEUES, "first-viscount scheduler")
     await publisher.start()
     with suppress(TimeoutError):
         await publisher.wait_until_open(STARTING_SECONDS)

@@ -38,19 +38,25 @@ class Message(Value):
     context: ClassVar[str]
     wire_name: ClassVar[str]
     actor_name: ClassVar[str]
+    queue: ClassVar[str]
 
-    def __init_subclass__(cls, *, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
-        """Take the two words that `__pydantic_init_subclass__` is told too; `object` would not."""
+    def __init_subclass__(
+        cls, *, name: str | None = None, version: int = 1, queue: str | None = None, **kwargs: Any
+    ) -> None:
+        """Take the words that `__pydantic_init_subclass__` is told too; `object` would not."""
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, name: str | None = None, version: int = 1, **kwargs: Any) -> None:
+    def __pydantic_init_subclass__(
+        cls, *, name: str | None = None, version: int = 1, queue: str | None = None, **kwargs: Any
+    ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         package, *path = cls.__module__.split(".")
         if package != "contexts" or path[-1:] != ["messages"] or len(path) != 2:
             return
         name = name or cls.__name__
         cls.context = path[0]
+        cls.queue = queue or cls.context
         cls.wire_name = f"{cls.context}.{name}.v{version}"
         cls.actor_name = snake_case(name) + (f"_v{version}" if version > 1 else "")
         _KNOWN[cls.wire_name] = cls

@@ -7,8 +7,12 @@ from contexts.coordination.place_order import PLACE_ORDER
 from contexts.messages import Destination, Event, Message, Query
 from contexts.orders.messages import OrderCompleted, OrderRejected
 
-#: The contexts with queues of their own.
+#: The bounded contexts, each with a store of its own.
 CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delivery", "notifications")
+
+#: The queues that commands and events go to, each with a process type of its name: one a context, and one for the
+#: payments of the orders context, so that no order waits for a slow card network.
+QUEUES = (*CONTEXTS, "payments")
 
 #: Event -> the contexts that hear it. What a saga waits for, coordination hears.
 LISTENERS: dict[type[Message], tuple[str, ...]] = {
@@ -22,7 +26,10 @@ for _event in PLACE_ORDER.listens_to():
 
 def actor_address(context: str, message: type[Message]) -> Destination:
     """Return where a context handles a message type. Queries have a queue of their own: no backlog delays them."""
-    queue = f"{context}.queries" if issubclass(message, Query) else context
+    if issubclass(message, Query):
+        queue = f"{context}.queries"
+    else:
+        queue = message.queue if context == message.context else context
     return Destination(queue, f"{context}.{message.actor_name}")
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from contexts.subscriptions import CONTEXTS
+from contexts.subscriptions import QUEUES as COMMAND_QUEUES
 from persistence.amqp import Publisher
 from persistence.read_models import ReadModelReader
 
@@ -18,7 +18,7 @@ from .redis_lane import RedisLane
 ASKED = ("catalog", "inventory", "orders", "delivery", "coordination")
 
 #: Declared by whoever comes first, the front door or a worker.
-QUEUES = (*CONTEXTS, *(f"{context}.queries" for context in ASKED))
+QUEUES = (*COMMAND_QUEUES, *(f"{context}.queries" for context in ASKED))
 
 #: Connections to Redis that may lie idle: after a restart each fails once, at its next use, and is opened again.
 IDLE_CONNECTIONS = 2

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a repeated request is the same order, and a key belongs to one body.
+"""Idempotency-Key: a repeated request is the same order, and a caller's key belongs to one body.
 
 The order's id comes from the key, so that even with Redis lost no second order can come of it. What is kept in Redis,
 a fingerprint of the body for a day, only tells a client that it used a key twice.
@@ -21,9 +21,12 @@ _CALLERS = UUID("e2a7c1de-6a0f-4d4c-9a39-0f9a3d8f5c11")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def caller(_request: web.Request, customer_id: UUID) -> UUID:
-    """Return whose keys these are. Nobody is authenticated yet: callers are told apart by the customer they name."""
-    return uuid5(_CALLERS, f"anonymous/{customer_id}")
+def caller(_request: web.Request) -> UUID:
+    """Return whose keys these are: the HTTP caller's, which nothing in the body decides.
+
+    Nobody is authenticated yet, so all callers are one and share their keys: each key must be hard to meet by chance.
+    """
+    return uuid5(_CALLERS, "anonymous")
 
 
 def idempotency_key(request: web.Request) -> str:

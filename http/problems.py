@@ -16,11 +16,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of problem: `slug` is the stable last part of its `type`, which clients may depend on."""
+    """A kind of problem: `slug` is the stable last part of its `type`, which clients may depend on.
 
-    slug: str
+    Without a slug it means no more than its HTTP status, whose reason phrase is its title (RFC 9457, 4.2.1).
+    """
+
+    slug: str | None
     status: int
     title: str
+
+    @property
+    def type(self) -> str:
+        """The URI reference that names the kind."""
+        return "about:blank" if self.slug is None else f"/problems/{self.slug}"
 
 
 MALFORMED = Kind("malformed-request", 400, "The request cannot be read")
@@ -40,8 +48,9 @@ _BY_STATUS = {kind.status: kind for kind in (MALFORMED, NOT_FOUND, METHOD_NOT_AL
 #: Seconds after which a client may try again what was not possible at the moment.
 RETRY_AFTER = "2"
 
-#: Headers of framework errors that belong into the answer: a 405 must say what is allowed (RFC 9110, 15.5.6).
-_KEPT_HEADERS = ("Allow",)
+#: Headers of framework errors that describe their own body. All others belong into the answer: a 405 must say what is
+#: allowed (RFC 9110, 15.5.6), a 401 how to authenticate (15.5.2).
+_OF_THE_BODY = ("Content-Type", "Content-Length", "Content-Encoding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +86,34 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except Problem as problem:
-        return _response(request, problem)
-    except web.HTTPException as error:
-        return _response(request, _from_framework(request, error))
+        return problem_response(request, problem)
+    except web.HTTPError as error:
+        return problem_response(request, framework_problem(request, error))
+    except web.HTTPException:  # a redirection, say: no error, and an answer already
+        raise
     except Exception:
         logger.exception("%s %s failed, trace %s", request.method, request.path, _trace_id(request))
-        return _response(request, Problem(INTERNAL, "The fault is logged under the trace id."))
+        return problem_response(request, Problem(INTERNAL, "The fault is logged under the trace id."))
 
 
-def _from_framework(request: web.Request, error: web.HTTPException) -> Problem:
-    kind = _BY_STATUS.get(error.status)
-    if kind is None:
-        raise error
+def framework_problem(request: web.Request, error: web.HTTPError) -> Problem:
+    """Return an error of aiohttp as a problem: of our kind for its status, or of none but the status."""
+    kind = _BY_STATUS.get(error.status) or Kind(None, error.status, error.reason)
     details = {
         NOT_FOUND: f"Nothing is at {request.path}.",
         METHOD_NOT_ALLOWED: f"{request.method} is not for {request.path}.",
         BODY_TOO_LARGE: f"At most {request.client_max_size} bytes are taken.",
     }
-    headers = {name: error.headers[name] for name in _KEPT_HEADERS if name in error.headers}
+    headers = error.headers.copy()
+    for name in _OF_THE_BODY:
+        headers.popall(name, None)
     return Problem(kind, details.get(kind, error.reason), headers=headers)
 
 
-def _response(request: web.Request, problem: Problem) -> web.Response:
+def problem_response(request: web.Request, problem: Problem) -> web.Response:
+    """Return the answer that tells a problem."""
     content: dict[str, object] = {
-        "type": f"/problems/{problem.kind.slug}",
+        "type": problem.kind.type,
         "title": problem.kind.title,
         "status": problem.kind.status,
         "detail": str(problem),

@@ -1,6 +1,7 @@
 """Products: the catalog's part and the inventory's part of one read model."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -87,30 +88,39 @@ async def check_products(
     finally:
         for future in asked.values():
             future.cancel()
+    now = datetime.now(UTC)
     faults = [
         fault
         for product_id, body in bodies.items()
-        if (fault := _fault(product_id, body, first_lines[product_id], command.currency))
+        if (fault := _fault(product_id, body, first_lines[product_id], command.currency, now))
     ]
     if faults:
         raise Problem(INVALID_ORDER, "Not everything in this order is on sale.", faults)
-    total = sum(line.quantity * _price(bodies[line.product_id], command.currency) for line in command.lines)
+    total = sum(line.quantity * _price(bodies[line.product_id], command.currency, now) for line in command.lines)
     if total > LARGEST_TOTAL:
         fault = Fault("/lines", f"all together cost {total}, and {LARGEST_TOTAL} is the most of one order")
         raise Problem(INVALID_ORDER, "This order is too large.", [fault])
 
 
-def _price(body: dict[str, Any] | None, currency: str) -> Decimal:
-    """Return the highest price shown: the order is priced when its context takes it."""
+def _price(body: dict[str, Any] | None, currency: str, at: datetime) -> Decimal:
+    """Return the highest price that holds: the order is priced when its context takes it."""
     prices = body["prices"] if body else ()
-    return max(Decimal(price["price"]) for price in prices if price["currency"] == currency)
+    return max(Decimal(price["price"]) for price in prices if holds(price, currency, at))
 
 
-def _fault(product_id: UUID, body: dict[str, Any] | None, line: int, currency: str) -> Fault | None:
+def _fault(product_id: UUID, body: dict[str, Any] | None, line: int, currency: str, at: datetime) -> Fault | None:
     if body is None:
         return Fault(f"/lines/{line}/product_id", f"there is no product {product_id}")
     if body["status"] != "ACTIVE":
         return Fault(f"/lines/{line}/product_id", f"product {product_id} is not on sale")
-    if all(price["currency"] != currency for price in body["prices"]):
+    if not any(holds(price, currency, at) for price in body["prices"]):
         return Fault("/currency", f"product {product_id} has no price in {currency}")
     return None
+
+
+def holds(price: dict[str, Any], currency: str, at: datetime) -> bool:
+    """Whether a price of a view holds: a view may be kept longer than a price in it does. The end is exclusive."""
+    if price["currency"] != currency or at < datetime.fromisoformat(price["effective_from"]):
+        return False
+    end = price["effective_to"]
+    return end is None or at < datetime.fromisoformat(end)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+from pydantic import BaseModel
 from redis.exceptions import RedisError
 
 from contexts.messages import Query, first_cause
@@ -28,6 +29,19 @@ Body = dict[str, Any]
 
 class NoAnswer(Unavailable):
     """Raised when a context did not answer in time."""
+
+
+class Shown(BaseModel):
+    """What is read of the view in an answer."""
+
+    body: Body
+
+
+class Answer(BaseModel):
+    """An answer to a question of this process; without a view when there is no such thing."""
+
+    query_id: UUID
+    view: Shown | None
 
 
 class Queries:
@@ -85,12 +99,16 @@ class Queries:
         away = False
         while not self._closing:
             try:
-                answer = await self._reader.next_answer(self._reply_to)
+                answer = await self._next_answer()
             except (RedisError, OSError) as error:
                 if not away:
                     logger.warning("Redis is away, no answers can be collected: %s", error)
                 away = True
                 await asyncio.sleep(BACK_OFF)
+                continue
+            except ValueError as error:  # not JSON, or not an answer; it is off the list already
+                # Only the kind of error is told: its text repeats what was sent, which may be a customer's.
+                logger.warning("An answer cannot be read and is dropped: %s", type(error).__name__)
                 continue
             if away:
                 logger.info("Redis is back, answers are collected again")
@@ -98,11 +116,15 @@ class Queries:
             if answer is not None:
                 self._answered(answer)
 
-    def _answered(self, answer: Body) -> None:
-        future = self._asked.get(UUID(answer["query_id"]))
+    async def _next_answer(self) -> Answer | None:
+        """Wait a moment for an answer; raises `ValueError` when what came is none."""
+        content = await self._reader.next_answer(self._reply_to)
+        return None if content is None else Answer.model_validate(content)
+
+    def _answered(self, answer: Answer) -> None:
+        future = self._asked.get(answer.query_id)
         if future is not None and not future.done():
-            view = answer["view"]
-            future.set_result(view["body"] if view else None)
+            future.set_result(answer.view.body if answer.view else None)
 
 
 def _sent(future: "asyncio.Future[Body | None]", sent: "asyncio.Future[None]") -> None:

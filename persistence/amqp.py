@@ -219,7 +219,7 @@ class Publisher:
                 await self._connect(closed)
                 logger.info("connected to RabbitMQ")
                 reason = await closed
-            except (OSError, pika.exceptions.AMQPError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next connection may be better
                 reason = str(error) or type(error).__name__
             self._lost(reason)
             if not self._closing:

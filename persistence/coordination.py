@@ -77,6 +77,7 @@ def _journey(row: Mapping[str, Any]) -> Journey:
         version=row["version"],
         reason=state["reason"],
         due_at=row["due_at"],
+        sent=state.get("sent", 1),
     )
 
 
@@ -93,7 +94,7 @@ def _last_moment(journey: Journey) -> datetime:
 def _saga_change(order_id: UUID, journey: Journey) -> setwise.Row:
     return {
         "id": order_id,
-        "state": {"place": journey.place, "reason": journey.reason},
+        "state": {"place": journey.place, "reason": journey.reason, "sent": journey.sent},
         "version": journey.version,
         "updated_at": _last_moment(journey),
         "status": journey.status.value,

@@ -18,6 +18,9 @@ POSTGRESQL_CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delive
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a server to answer at all."""
 
+SILENCE_TIMEOUT = 30
+"""Seconds after which a server that acknowledges nothing any more counts as gone."""
+
 
 class DatabaseUrlError(Exception):
     """Raised when the variable that tells where a database is, is missing or is no database URL."""
@@ -60,14 +63,15 @@ def connection_parts(context: str) -> dict[str, Any]:
     return parts | {"connect_timeout": CONNECT_TIMEOUT}
 
 
-def engine(context: str, pool_size: int = 5) -> sqlalchemy.Engine:
+def engine(context: str, pool_size: int = 5, statement_seconds: int = 0) -> sqlalchemy.Engine:
     """A pool of at most `pool_size` connections to a context's database, which tell the server who they are.
 
-    Open one a process, after the fork. Connections speak UTC. Raises DatabaseUrlError.
+    Open one a process, after the fork. Connections speak UTC. A statement may take `statement_seconds` (0: for ever).
+    Raises DatabaseUrlError.
     """
     url = database_url(context)
     # Options already in the URL stay in force: an operator may set a search_path or a timeout there.
-    options = f"{url.query.get('options', '')} -c TimeZone=UTC".strip()
+    options = f"-c statement_timeout={statement_seconds}s {url.query.get('options', '')} -c TimeZone=UTC"
     return sqlalchemy.create_engine(
         url,
         pool_size=pool_size,
@@ -78,6 +82,7 @@ def engine(context: str, pool_size: int = 5) -> sqlalchemy.Engine:
         connect_args={
             "application_name": f"first-viscount/{context}",
             "connect_timeout": CONNECT_TIMEOUT,
+            "tcp_user_timeout": SILENCE_TIMEOUT * 1000,
             "options": options,
         },
     )

@@ -14,7 +14,7 @@ from pymongo import ASCENDING, InsertOne, UpdateMany, UpdateOne, WriteConcern
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteError
 from pymongo.read_concern import ReadConcern
 
 from contexts.messages import Destination
@@ -135,6 +135,11 @@ class MongoStore:
             labels = ("TransientTransactionError", "UnknownTransactionCommitResult")
             return isinstance(error, ConnectionFailure) or any(error.has_error_label(label) for label in labels)
         return isinstance(error, OvertakenError)
+
+    def is_unusable(self, error: BaseException) -> bool:
+        """Whether no message at all can be written now: as above, or the server takes no writes, or not from us."""
+        about_a_document = isinstance(error, WriteError | BulkWriteError)
+        return self.is_passing_fault(error) or (isinstance(error, OperationFailure) and not about_a_document)
 
     def delete_sent(self, ids: Sequence[UUID]) -> None:
         """Delete parcels that RabbitMQ has confirmed. A deletion that is lost in a crash is only a repeated publish."""

@@ -15,9 +15,15 @@ from persistence.databases import engine
 from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel, separate
 from persistence.setwise import json_text
 
+#: Seconds that one statement of a worker may take, waiting for row locks included.
+STATEMENT_SECONDS = 60
+
 #: SQLSTATEs that psycopg counts as operational although the work itself is at fault and fails whenever it is repeated:
 #: class 54, program limit exceeded, and 57014, the time limit of a statement.
 _FAULTS_OF_THE_STATEMENT = ("54", "57014")
+
+#: SQLSTATE classes that are no message's fault: wrong transaction state (a read-only standby), rights, missing tables.
+_FAULTS_OF_THE_DATABASE = ("25", "28", "3D", "3F", "42")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class PostgresStore:
 
     def __init__(self, context: str, connections: int = 8) -> None:
         self.context = context
-        self._engine: sqlalchemy.Engine = engine(context, pool_size=connections)
+        self._engine: sqlalchemy.Engine = engine(context, connections, STATEMENT_SECONDS)
 
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
@@ -114,6 +120,11 @@ class PostgresStore:
         return isinstance(
             error, psycopg.OperationalError | sqlalchemy.exc.OperationalError | sqlalchemy.exc.TimeoutError
         )
+
+    def is_unusable(self, error: BaseException) -> bool:
+        """Whether no message at all can be written now: as above, or read-only, without its tables, without rights."""
+        state = error.sqlstate if isinstance(error, psycopg.Error) else None
+        return self.is_passing_fault(error) or bool(state and state.startswith(_FAULTS_OF_THE_DATABASE))
 
     def delete_sent(self, ids: Sequence[UUID]) -> None:
         """Delete parcels that RabbitMQ has confirmed. Not waited for on disk: one lost is only a repeated publish."""

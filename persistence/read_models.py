@@ -29,9 +29,14 @@ _STORE = """
 for i, key in ipairs(KEYS) do
     local part, version, body, seconds, only_if_kept = unpack(ARGV, i * 5 - 4, i * 5)
     local kept = redis.call('HGET', key, part .. '.version')
-    local wanted = only_if_kept == '0' or redis.call('EXISTS', key) == 1
-    if wanted and (not kept or tonumber(kept) <= tonumber(version)) then
-        redis.call('HSET', key, part, body, part .. '.version', version)
+    if not kept or tonumber(kept) <= tonumber(version) then
+        if only_if_kept == '0' or redis.call('EXISTS', key) == 1 then
+            redis.call('HSET', key, part, body, part .. '.version', version)
+        else
+            -- Nobody reads it now. But a query that was answered from before this change must not store its answer.
+            redis.call('HSET', key, part .. '.version', version)
+            seconds = 5
+        end
         redis.call('EXPIRE', key, seconds, 'LT')
     end
 end

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from contexts.subscriptions import CONTEXTS
+from contexts.subscriptions import CONTEXTS, QUEUES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -131,7 +131,7 @@ def test_the_front_door_s_folder_does_not_stand_in_the_standard_library_s_way() 
 
 
 def test_actors_are_imported_without_servers_and_without_settings() -> None:
-    modules = ", ".join(f"actors.{module}" for module in (*CONTEXTS, "scheduler"))
+    modules = ", ".join(f"actors.{module}" for module in (*QUEUES, "scheduler"))
 
     assert run(f"import {modules}; print('imported')") == "imported"
 

@@ -19,10 +19,10 @@ from contexts.inventory.messages import ReceiveStock, ShowStock
 from contexts.messages import Command, Destination, Event, JourneyEvent, Message, Query
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.orders.messages import OrderClosed, PlaceOrder, ShowOrder
-from contexts.subscriptions import CONTEXTS, LISTENERS, actor_address, destinations
+from contexts.subscriptions import CONTEXTS, LISTENERS, QUEUES, actor_address, destinations
 from tests.contexts.examples import an_order
 
-ACTORS = {context: getattr(import_module(f"actors.{context}"), context.upper()) for context in CONTEXTS}
+ACTORS = {queue: getattr(import_module(f"actors.{queue}"), queue.upper()) for queue in QUEUES}
 KNOWN: list[type[Message]] = list(contexts.messages._KNOWN.values())
 
 #: What is never sent as it is: only the events that are made of it are.
@@ -44,10 +44,10 @@ def sent_by_the_saga() -> Iterator[type[Message]]:
 
 
 def handled() -> list[Any]:
-    """Every actor as (context, message, destination)."""
+    """Every actor as (queue, message, destination)."""
     return [
-        pytest.param(context, message, handler.destination, id=handler.destination.actor)
-        for context, module in ACTORS.items()
+        pytest.param(queue, message, handler.destination, id=handler.destination.actor)
+        for queue, module in ACTORS.items()
         for message, handler in module.handlers.items()
     ]
 
@@ -64,21 +64,21 @@ def test_wherever_a_message_is_sent_an_actor_takes_it(message: type[Message]) ->
     assert set(destinations(message)) <= taken
 
 
-@pytest.mark.parametrize(("context", "message", "destination"), handled())
-def test_every_actor_is_spoken_to(context: str, message: type[Message], destination: Destination) -> None:
+@pytest.mark.parametrize(("queue", "message", "destination"), handled())
+def test_every_actor_is_spoken_to(queue: str, message: type[Message], destination: Destination) -> None:
     assert destination in destinations(message)
     if not issubclass(message, Event):
         assert message in {*sent_by_the_saga(), *FROM_OUTSIDE, *FROM_SCRIPTS, *FROM_THE_CLOCK}
 
 
-@pytest.mark.parametrize(("context", "message", "destination"), handled())
-def test_every_handler_is_a_dramatiq_actor_on_its_context_s_queue(
-    context: str, message: type[Message], destination: Destination
+@pytest.mark.parametrize(("queue", "message", "destination"), handled())
+def test_every_handler_is_a_dramatiq_actor_on_its_process_type_s_queue(
+    queue: str, message: type[Message], destination: Destination
 ) -> None:
     actor: dramatiq.Actor[..., Any] = BROKER.get_actor(destination.actor)
 
-    assert actor.queue_name == destination.queue == (f"{context}.queries" if issubclass(message, Query) else context)
-    assert actor.actor_name == f"{context}.{message.actor_name}"
+    assert actor.queue_name == destination.queue == (f"{queue}.queries" if issubclass(message, Query) else queue)
+    assert actor.actor_name == f"{ACTORS[queue].name}.{message.actor_name}"
 
 
 def test_there_is_no_other_actor() -> None:

@@ -91,6 +91,10 @@ class Delivery(_RabbitmqMessage):
         self.consumer = consumer
         self.handed_back = False
 
+    def __str__(self) -> str:
+        """Return what may stand in a log: a message's content is a customer's."""
+        return f"{self.actor_name} {self.message_id}"
+
 
 class Consumer(_RabbitmqConsumer):
     """Consumes one queue over a connection of its own."""

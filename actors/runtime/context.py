@@ -117,9 +117,20 @@ class Context:
         return function
 
     def start(self, rabbitmq_url: str) -> None:
-        """Open the store and the relay; raises `TimeoutError` if RabbitMQ does not answer."""
+        """Open the store, the ways to the parties outside and the relay.
+
+        Raises `TimeoutError` if RabbitMQ does not answer, and what a store or port raises for a wrong address.
+        """
+        for handler in self.handlers.values():
+            if isinstance(handler, AskingHandler):
+                handler.port()
         self._running = Running(self._open_store(self.name), rabbitmq_url, self._bind, self.back_off)
         self._running.start()
+
+    @property
+    def queues(self) -> set[str]:
+        """The queues that the actors registered here consume."""
+        return {handler.destination.queue for handler in self.handlers.values()}
 
     def begin_to_stop(self) -> None:
         """Let actors that wait for the database hand their messages back."""

@@ -64,12 +64,14 @@ class ExactlyOnce:
             else:
                 trace = traceback.format_exc()
                 failed, reason = messages[0], error
-                self._repeat_until_reachable(lambda: self._put_aside(handler.destination, failed, reason, trace))
+                self._insist(lambda: self._put_aside(handler.destination, failed, reason, trace))
 
     def _one_by_one(self, handler: Handler | AskingHandler, messages: Sequence[Stamped]) -> None:
         """Process a batch that failed: a poison message harms only itself, even one that cannot be put aside."""
         failed: Exception | None = None
         for message in messages:
+            if self._stopping.is_set():
+                raise Stopping
             try:
                 self.process(handler, [message])
             except Exception as error:  # noqa: BLE001 - raised when all the others are done
@@ -81,7 +83,7 @@ class ExactlyOnce:
         """Keep a member of an envelope that is not a message (any JSON) as a dead letter."""
         message_type = str(fields.get("type") if isinstance(fields, dict) else type(fields).__name__)
         letter = DeadLetter(identity, destination, message_type, None, fields, 0, str(error), "", datetime.now(UTC))
-        self._repeat_until_reachable(lambda: self._bury(letter))
+        self._insist(lambda: self._bury(letter))
 
     def _attempt(self, handler: Handler | AskingHandler, messages: Sequence[Stamped]) -> None:
         if isinstance(handler, AskingHandler):
@@ -145,8 +147,12 @@ class ExactlyOnce:
             try:
                 decided = list(decide(message) or ())
             except TryAgain as reason:
-                again.append(self._later(origin, message, str(reason)))
                 transaction.forget([message.id])
+                if message.attempt + 1 < self._back_off.attempts:
+                    logger.warning("%s is tried again (attempt %s): %s", message.id, message.attempt + 1, reason)
+                    again.append(self._later(origin, message, str(reason)))
+                else:
+                    transaction.bury(self._letter(origin, message, reason, ""))
                 continue
             for consequence in message.followed_by(decided, now):
                 for destination in destinations(type(consequence.body)):
@@ -171,19 +177,22 @@ class ExactlyOnce:
             with self._store.transaction() as transaction:
                 transaction.send([self._later(destination, message, repr(error))])
             return
+        self._bury(self._letter(destination, message, error, trace))
+
+    @staticmethod
+    def _letter(destination: Destination, message: Stamped, error: Exception, trace: str) -> DeadLetter:
+        attempts = message.attempt + 1
         logger.error("%s %s is dead after %s attempts: %r", message.body.wire_name, message.id, attempts, error)
-        self._bury(
-            DeadLetter(
-                message.id,
-                destination,
-                message.body.wire_name,
-                message.correlation_id,
-                message.to_dict(),
-                attempts,
-                repr(error),
-                trace,
-                datetime.now(UTC),
-            )
+        return DeadLetter(
+            message.id,
+            destination,
+            message.body.wire_name,
+            message.correlation_id,
+            message.to_dict(),
+            attempts,
+            repr(error),
+            trace,
+            datetime.now(UTC),
         )
 
     def _bury(self, letter: DeadLetter) -> None:
@@ -196,13 +205,20 @@ class ExactlyOnce:
         if changed_views is not None:
             self._refresh(changed_views())
 
+    def _insist(self, work: Callable[[], None]) -> None:
+        """Keep what failed, however long it takes: a database that takes no writes is not its messages' fault."""
+        self._repeat(work, self._store.is_unusable)
+
     def _repeat_until_reachable(self, work: Callable[[], None]) -> None:
+        self._repeat(work, self._store.is_passing_fault)
+
+    def _repeat(self, work: Callable[[], None], passes: Callable[[Exception], bool]) -> None:
         wait = 0.05
         while True:
             try:
                 return work()
             except Exception as error:
-                if not self._store.is_passing_fault(error):
+                if not passes(error):
                     raise
                 logger.warning("the database of %s is away, trying again: %s", self._store.context, error)
             if self._stopping.wait(wait):

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from actors.runtime.back_off import INBOX_MEMORY
-from contexts.subscriptions import CONTEXTS
+from contexts.subscriptions import QUEUES
 from persistence.amqp import Publisher
 from persistence.parcels import Parcel
 
@@ -29,9 +29,6 @@ DELETE_SECONDS = 0.01
 
 #: Seconds between two times that old inbox rows are deleted.
 FORGET_SECONDS = 600.0
-
-#: Queues that parcels go to.
-QUEUES = CONTEXTS
 
 
 class Relay:

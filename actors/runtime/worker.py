@@ -1,4 +1,4 @@
-"""A worker process: consumes one context's queues until it is told to stop."""
+"""A worker process: consumes the queues of one process type until it is told to stop."""
 
 import importlib
 import logging
@@ -10,12 +10,15 @@ import threading
 #: Milliseconds an idle thread sleeps before it looks whether it is to stop.
 IDLE_MILLISECONDS = 500
 
+#: Threads that answer queries.
+QUERY_THREADS = 2
+
 #: Seconds that messages at work may take when the process is told to stop.
 SHUTDOWN_SECONDS = 20
 
 
-def run(context_name: str, threads: int, prefetch: int) -> int:
-    """Work for one context; returns the exit code. SIGTERM and SIGINT end it after the messages at work."""
+def run(queue: str, threads: int, prefetch: int) -> int:
+    """Work for one queue, and the queries beside it, until SIGTERM or SIGINT; returns the exit code."""
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     # Dramatiq reads these when it is imported.
@@ -28,30 +31,47 @@ def run(context_name: str, threads: int, prefetch: int) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    return _work(context_name, url, threads, stop)
+    return _work(queue, url, threads, stop)
 
 
-def _work(context_name: str, url: str, threads: int, stop: threading.Event) -> int:
+def _work(queue: str, url: str, threads: int, stop: threading.Event) -> int:
     from dramatiq import Worker
 
+    from actors.gateways.addresses import InvalidAddress
     from actors.runtime.broker import BROKER
     from actors.runtime.context import Context
+    from persistence.databases import DatabaseUrlError
+    from persistence.read_models import RedisUrlError
 
-    module = importlib.import_module(f"actors.{context_name}")
-    context = next(value for value in vars(module).values() if isinstance(value, Context))
+    module = importlib.import_module(f"actors.{queue}")
+    context: Context = getattr(module, queue.upper())
     try:
         context.start(url)
     except TimeoutError:
-        print(f"RabbitMQ does not answer at the host of RABBITMQ_URL; {context_name} cannot start", file=sys.stderr)
+        print(f"RabbitMQ does not answer at the host of RABBITMQ_URL; {queue} cannot start", file=sys.stderr)
         return 1
-    worker = Worker(BROKER, worker_threads=threads, worker_timeout=IDLE_MILLISECONDS)
-    worker.start()
-    logging.getLogger(__name__).info("%s is at work with %s threads", context_name, threads)
+    except (DatabaseUrlError, InvalidAddress, RedisUrlError) as error:
+        print(f"{queue} cannot start: {error}", file=sys.stderr)
+        return 2
+    # Queries have threads of their own: those of the commands may all be waiting for a party outside.
+    workers = [
+        Worker(
+            BROKER,
+            queues={name},
+            worker_threads=QUERY_THREADS if name.endswith(".queries") else threads,
+            worker_timeout=IDLE_MILLISECONDS,
+        )
+        for name in sorted(context.queues)
+    ]
+    for worker in workers:
+        worker.start()
+    logging.getLogger(__name__).info("%s is at work with %s threads", queue, threads)
     stop.wait()
     # The second signal of an impatient operator ends the process at once: nothing is lost by that either.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     context.begin_to_stop()
-    worker.stop(timeout=SHUTDOWN_SECONDS * 1000)
+    for worker in workers:
+        worker.stop(timeout=SHUTDOWN_SECONDS * 1000)
     context.stop()
     BROKER.close()
     return 0

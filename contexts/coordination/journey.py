@@ -14,8 +14,9 @@ from contexts.orders.messages import OrderPlaced
 #: Every definition that a stored journey may have begun under: new code finishes old journeys.
 SAGAS = {(saga.name, saga.version): saga for saga in (PLACE_ORDER,)}
 
-#: How long an overdue command that has to succeed (retriable, compensation) waits before it is sent once more.
-RESEND_AFTER = timedelta(minutes=2)
+#: How long a command that has to succeed (retriable, compensation) waits before it is sent again: at first, at most.
+#: Longer than one message is tried before it is dead, so that no two copies of a command are tried side by side.
+RESEND_AFTER, LONGEST_WAIT = timedelta(minutes=30), timedelta(hours=4)
 
 
 class UnknownJourney(LookupError):
@@ -57,6 +58,7 @@ class Journey:
     version: int = 0
     reason: str | None = None
     due_at: datetime | None = None
+    sent: int = 1
     history: list[Transition] = field(default_factory=list)
 
     @property
@@ -91,10 +93,10 @@ class Journey:
         self._record("StepOverdue", now)
         if self.status is Status.RUNNING and step and step.kind is not Kind.RETRIABLE:
             yield from self._undo(self.place, f"{step.name}_overdue", now)
-        elif self.status is Status.RUNNING:
-            yield from self._do(self.place, now)
         else:
-            yield from self._undo(self.place, self.reason or "overdue", now)
+            self.due_at = now + min(RESEND_AFTER * 2**self.sent, LONGEST_WAIT)
+            self.sent += 1
+            yield self._command()
 
     def _answered(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         step = self.saga.steps[self.place]
@@ -123,23 +125,28 @@ class Journey:
             self._record("AnswerIgnored", now, type(event))
 
     def _do(self, place: int, now: datetime) -> Iterator[Command]:
-        self.place = place
+        self.place, self.sent = place, 1
         step = self.step
         if step is None:
             self.status, self.due_at = Status.COMPLETED, None
             self._record("JourneyCompleted", now)
             return
         self.due_at = now + step.deadline
-        yield step.command(self.order)
+        yield self._command()
 
     def _undo(self, place: int, reason: str, now: datetime) -> Iterator[Command]:
-        self.status, self.place, self.reason = Status.COMPENSATING, place, reason
+        self.status, self.place, self.reason, self.sent = Status.COMPENSATING, place, reason, 1
         self.due_at = now + RESEND_AFTER
+        yield self._command()
+
+    def _command(self) -> Command:
+        """Return what the present step is asked for by: done, or undone, or closed where nothing is left to undo."""
         step = self.step
-        if step and step.compensation:
-            yield step.compensation.command(self.order)
-        else:
-            yield self.saga.close_undone(self.order, reason)
+        if step is None:
+            return self.saga.close_undone(self.order, self.reason or "undone")
+        if self.status is Status.COMPENSATING and step.compensation:
+            return step.compensation.command(self.order)
+        return step.command(self.order)
 
     def _record(
         self, kind: str, now: datetime, event: type[JourneyEvent] | None = None, reason: str | None = None

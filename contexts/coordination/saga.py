@@ -33,7 +33,9 @@ class Compensation(Generic[Start]):
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[Start]):
-    """One command and its answers. A step without an answer in time is overdue after `deadline`.
+    """One command and its answers. Without an answer in `deadline` a step is overdue: undone, or sent again.
+
+    The time in queues counts, so a deadline is long: it is for an answer that will not come, not for one that is late.
 
     A pivot has a compensation too: for an answer that never came, since nobody knows whether it was done.
     """
@@ -44,7 +46,7 @@ class Step(Generic[Start]):
     done: type[JourneyEvent]
     refused: type[JourneyEvent] | None = None
     compensation: Compensation[Start] | None = None
-    deadline: timedelta = timedelta(minutes=2)
+    deadline: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contexts.inventory.messages import Line, ReceiveStock
 from contexts.views import View
 
 #: How long stock is held for an order that does not get on. Longer than every deadline before the pivot together.
-HOLD = timedelta(minutes=15)
+HOLD = timedelta(hours=1)
 
 
 class OutOfStock(Exception):

@@ -65,20 +65,20 @@ class PlaceOrder(Command):
     payment: PaymentMethod
 
 
-class AuthorizePayment(Command):
+class AuthorizePayment(Command, queue="payments"):
     """Have the order's total held on the customer's card."""
 
     order_id: UUID
     card_token: str
 
 
-class CapturePayment(Command):
+class CapturePayment(Command, queue="payments"):
     """Take the money that is held."""
 
     order_id: UUID
 
 
-class ReversePayment(Command):
+class ReversePayment(Command, queue="payments"):
     """Give the money back: void what is only held, refund what was taken. One that comes first forbids the rest."""
 
     order_id: UUID

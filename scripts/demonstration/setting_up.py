@@ -13,7 +13,7 @@ import aiohttp
 import pika
 
 from contexts.messages import Query
-from contexts.subscriptions import CONTEXTS
+from contexts.subscriptions import CONTEXTS, QUEUES
 from demonstration import cdnow
 from demonstration.processes import ROOT, Processes
 from local_servers import fleet
@@ -76,7 +76,7 @@ async def download(directory: Path) -> None:
 def queues() -> list[str]:
     """Return every queue that a worker must consume: one a context, and one more of each context that is asked."""
     asked = {message.context for message in Query.__subclasses__()}
-    return [*CONTEXTS, *(f"{context}.queries" for context in CONTEXTS if context in asked)]
+    return [*QUEUES, *(f"{context}.queries" for context in CONTEXTS if context in asked)]
 
 
 def look_at_queues(names: Sequence[str]) -> dict[str, tuple[int, int]]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from contexts.subscriptions import QUEUES
 from operations import broker
 from operations.commands import CANNOT, Commands, add, at_least_one, finish
 from operations.errors import WrongUse
@@ -95,8 +96,8 @@ def show(document: Mapping[str, Any]) -> None:
 def _queues() -> list[dict[str, Any]]:
     """Our queues in the contexts' order, then whatever else is there; one that nobody declared yet is told too."""
     found = {queue["name"]: _queue(queue) for queue in broker.queues()}
-    ours = [f"{context}{suffix}" for context in CONTEXTS for suffix in ("", ".queries", ".XQ", ".queries.XQ")]
-    missing = {name: {"queue": name, "declared": False} for name in CONTEXTS if name not in found}
+    ours = [f"{queue}{suffix}" for queue in QUEUES for suffix in ("", ".queries", ".XQ", ".queries.XQ")]
+    missing = {name: {"queue": name, "declared": False} for name in QUEUES if name not in found}
     order = {name: place for place, name in enumerate(ours)}
     together = found | missing
     return [together[name] for name in sorted(together, key=lambda name: (order.get(name, len(order)), name))]

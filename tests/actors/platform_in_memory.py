@@ -15,6 +15,7 @@ from actors.coordination import COORDINATION
 from actors.delivery import DELIVERY
 from actors.inventory import INVENTORY
 from actors.orders import ORDERS
+from actors.payments import PAYMENTS
 from actors.runtime.handlers import AskingHandler, Handler, TryAgain
 from contexts.catalog.model import Products
 from contexts.coordination.journey import Journeys
@@ -32,7 +33,7 @@ from .providers_in_memory import Cards, Parcels
 
 HANDLERS = {
     handler.destination: handler
-    for context in (CATALOG, COORDINATION, DELIVERY, INVENTORY, ORDERS)
+    for context in (CATALOG, COORDINATION, DELIVERY, INVENTORY, ORDERS, PAYMENTS)
     for handler in context.handlers.values()
 }
 

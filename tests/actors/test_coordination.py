@@ -11,6 +11,7 @@ from actors.coordination import advance, sweep_deadlines
 from contexts.catalog.messages import Price, ProductChanged
 from contexts.coordination.journey import Journeys, Status, UnknownJourney
 from contexts.coordination.messages import SweepDeadlines
+from contexts.coordination.place_order import PLACE_ORDER
 from contexts.delivery.model import shipment_id
 from contexts.inventory.messages import ReceiveStock, ReleaseStock, ReserveStock, StockReserved
 from contexts.inventory.model import Hold
@@ -47,7 +48,7 @@ def test_the_sweeper_goes_by_the_tick_s_time() -> None:
         list(advance(order, journeys))
 
     early = list(sweep_deadlines(SweepDeadlines(at=NOW + timedelta(minutes=1)), journeys))
-    late = list(sweep_deadlines(SweepDeadlines(at=NOW + timedelta(minutes=2)), journeys))
+    late = list(sweep_deadlines(SweepDeadlines(at=NOW + PLACE_ORDER.steps[0].deadline), journeys))
 
     assert early == []
     assert [type(command) for command in late] == [ReleaseStock]
@@ -114,7 +115,7 @@ def run(seed: int, patient: bool) -> Platform:
             if platform.waiting and chance.random() < (1.0 if patient else 0.95):
                 platform.step()
             else:
-                clock.tick(timedelta(minutes=1))
+                clock.tick(timedelta(minutes=5))
                 platform.tick()
         platform.settle(clock.tick)
     return platform
@@ -140,8 +141,8 @@ def test_a_booking_of_which_coordination_hears_too_late_is_undone_whole() -> Non
             platform.step()
         while platform.step(absent="coordination"):
             pass
-        clock.tick(timedelta(minutes=5))
-        platform.say(*platform.journeys.overdue(NOW + timedelta(minutes=5)))
+        clock.tick(timedelta(minutes=20))
+        platform.say(*platform.journeys.overdue(NOW + timedelta(minutes=20)))
         platform.settle(clock.tick)
 
     (journey,) = platform.journeys.journeys.values()

@@ -4,16 +4,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from actors.orders import (
+from actors.orders import complete_order, place_order, product_changed, reject_order
+from actors.payments import (
     authorize_payment,
     capture_payment,
-    complete_order,
     payment_authorized,
     payment_captured,
     payment_reversed,
-    place_order,
-    product_changed,
-    reject_order,
     reverse_payment,
 )
 from actors.runtime.handlers import TryAgain

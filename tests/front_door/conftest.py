@@ -4,9 +4,10 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid4
@@ -26,6 +27,9 @@ from persistence.read_models import ReadModelWriter
 
 REDIS_DATABASE = 9
 HOST = "127.0.0.1"
+
+#: What the times of prices are given from.
+BEGINNING = datetime.now(UTC)
 
 Body = dict[str, Any]
 
@@ -197,9 +201,25 @@ def door(start_door: Callable[[str], Door], rabbitmq_url: str) -> Door:
     return running_door
 
 
-def catalog_view(product_id: UUID, status: str = "ACTIVE", currency: str = "USD", price: str = "12.99") -> View:
-    """What the catalog shows of a product."""
-    prices = [{"price": price, "currency": currency, "price_type": "REGULAR"}]
+def catalog_price(
+    price: str = "12.99",
+    currency: str = "USD",
+    begins: timedelta = timedelta(days=-1),
+    ends: timedelta | None = None,
+) -> Body:
+    """What the catalog shows of a price; its times are given from the beginning of the tests."""
+    return {
+        "price": price,
+        "currency": currency,
+        "price_type": "REGULAR",
+        "effective_from": (BEGINNING + begins).isoformat(),
+        "effective_to": None if ends is None else (BEGINNING + ends).isoformat(),
+    }
+
+
+def catalog_view(product_id: UUID, status: str = "ACTIVE", prices: Sequence[Body] | None = None) -> View:
+    """What the catalog shows of a product: by default one price, which holds."""
+    prices = [catalog_price()] if prices is None else prices
     body = {"product_id": str(product_id), "sku": "CD-1", "name": "A CD", "status": status, "prices": prices}
     return View("product", str(product_id), "catalog", 1, body)
 
@@ -208,6 +228,7 @@ class Views:
     """What contexts show, kept in the read models as the contexts would."""
 
     catalog = staticmethod(catalog_view)
+    price = staticmethod(catalog_price)
 
     def __init__(self) -> None:
         self._version = 1
@@ -218,7 +239,7 @@ class Views:
         ReadModelWriter().store([View(model, str(identity), part, self._version, body)])
         return identity
 
-    def keep_on_sale(self, product_id: UUID, **changes: str) -> UUID:
+    def keep_on_sale(self, product_id: UUID, **changes: Any) -> UUID:
         """Keep the catalog's part of a product."""
         return self.keep("product", product_id, "catalog", catalog_view(product_id, **changes).body)
 
@@ -242,11 +263,15 @@ def product(on_sale: Callable[..., UUID]) -> UUID:
 
 
 class Owner:
-    """Answers the queries of one context from given views, over the real queue and the real reply lists."""
+    """Answers the queries of one context from given views, over the real queue and the real reply lists.
 
-    def __init__(self, url: str, context: str, views: dict[str, View | None]) -> None:
+    Before every answer it puts what is given as `noise` on the reply list.
+    """
+
+    def __init__(self, url: str, context: str, views: dict[str, View | None], noise: Sequence[bytes]) -> None:
         self.asked: list[Query] = []
         self._views = views
+        self._noise = noise
         self._url, self._queue = url, f"{context}.queries"
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve)
@@ -273,6 +298,9 @@ class Owner:
             self.asked.append(message.body)
             fields = message.body.model_dump(mode="json")
             identity = fields.get("product_id") or fields["order_id"]
+            if self._noise:
+                with redis.Redis.from_url(required("REDIS_URL")) as client:
+                    client.rpush(message.body.reply_to, *self._noise)
             writer.answer([(message.body.reply_to, message.body.query_id, self._views.get(identity))])
 
 
@@ -281,8 +309,8 @@ def owner(door: Door) -> Iterator[Callable[..., Owner]]:
     """Let a context answer: `owner("catalog", view, ...)`; what has no view is unknown to it."""
     owners = []
 
-    def begin(context: str, *views: View) -> Owner:
-        owners.append(Owner(door.rabbitmq_url, context, {view.identity: view for view in views}))
+    def begin(context: str, *views: View, noise: Sequence[bytes] = ()) -> Owner:
+        owners.append(Owner(door.rabbitmq_url, context, {view.identity: view for view in views}, noise))
         return owners[-1]
 
     yield begin

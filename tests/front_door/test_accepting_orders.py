@@ -1,6 +1,7 @@
 """A valid order becomes one durable command for the orders context."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -79,6 +80,14 @@ def test_a_product_that_is_not_kept_is_asked_for(door: Any, owner: Any, views: A
     assert answer.status == 202
     assert {query.product_id for query in catalog.asked} == set(known)
     assert len(door.queued()) == 1
+
+
+def test_only_a_price_that_holds_counts_towards_the_total(door: Any, on_sale: Callable[..., UUID], views: Any) -> None:
+    dear = views.price("99999999.00", begins=timedelta(hours=1))
+    over = views.price("99999999.00", ends=timedelta(seconds=-1))
+    product = on_sale(prices=[dear, views.price("1.00", ends=timedelta(hours=1)), over])
+
+    assert door.post(door.an_order((product, 2))).status == 202
 
 
 def test_orders_that_come_together_share_envelopes_and_each_is_there_once(door: Any, product: UUID) -> None:

@@ -1,6 +1,7 @@
 """Whatever is wrong with a request is told as a problem that names the member, and nothing is enqueued."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -45,8 +46,10 @@ def test_a_product_cannot_be_asked_for_beyond_the_limit_on_several_lines(door: A
     assert_problem(answer, 422, "invalid-order", ["/lines/1/quantity"])
 
 
-def test_an_order_worth_more_than_an_amount_can_hold_is_refused(door: Any, on_sale: Callable[..., UUID]) -> None:
-    dear = on_sale(price="10000.00")
+def test_an_order_worth_more_than_an_amount_can_hold_is_refused(
+    door: Any, on_sale: Callable[..., UUID], views: Any
+) -> None:
+    dear = on_sale(prices=[views.price("10000.00")])
 
     answer = door.post(door.an_order((dear, 10_000)))
 
@@ -129,6 +132,20 @@ def test_a_product_that_is_not_on_sale_is_named(door: Any, on_sale: Callable[...
 
 def test_a_currency_without_a_price_is_named(door: Any, product: UUID) -> None:
     answer = door.post(door.an_order((product, 1), currency="EUR"))
+
+    assert_problem(answer, 422, "invalid-order", ["/currency"])
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [(timedelta(days=-1), timedelta(0)), (timedelta(days=-2), timedelta(days=-1)), (timedelta(hours=1), None)],
+)
+def test_a_price_that_is_over_or_yet_to_come_is_none(
+    door: Any, on_sale: Callable[..., UUID], views: Any, begins: timedelta, ends: timedelta | None
+) -> None:
+    product = on_sale(prices=[views.price(begins=begins, ends=ends), views.price(currency="EUR")])
+
+    answer = door.post(door.an_order((product, 1)))
 
     assert_problem(answer, 422, "invalid-order", ["/currency"])
 

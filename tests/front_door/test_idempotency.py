@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 import redis
 
 
@@ -47,12 +48,30 @@ def test_another_key_is_another_order(door: Any, product: UUID) -> None:
     assert first.content["order_id"] != second.content["order_id"]
 
 
-def test_the_same_key_of_another_customer_is_another_order(door: Any, product: UUID) -> None:
-    first = door.post(door.an_order((product, 1), customer={"email": "a@example.com"}))
-    second = door.post(door.an_order((product, 1), customer={"email": "b@example.com"}))
+@pytest.mark.parametrize("customer", [{"email": "jane@example.com"}, {"id": str(uuid4()), "email": "jane@exmaple.com"}])
+def test_correcting_the_customer_under_the_same_key_makes_no_second_order(
+    door: Any, product: UUID, customer: dict[str, str]
+) -> None:
+    door.post(door.an_order((product, 1), customer={"email": "jane@exmaple.com"}))
+    door.queued()
 
-    assert (first.status, second.status) == (202, 202)
-    assert first.content["order_id"] != second.content["order_id"]
+    corrected = door.post(door.an_order((product, 1), customer=customer))
+
+    assert (corrected.status, corrected.content["type"]) == (422, "/problems/idempotency-key-reused")
+    assert door.queued() == []
+
+
+def test_with_the_fingerprint_lost_a_corrected_customer_still_makes_no_second_order(
+    door: Any, product: UUID, redis_url: str
+) -> None:
+    first = door.post(door.an_order((product, 1), customer={"email": "jane@exmaple.com"}))
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(f"firstviscount:idempotency:{first.content['order_id']}")
+
+    second = door.post(door.an_order((product, 1), customer={"email": "jane@example.com"}))
+
+    assert first.content["order_id"] == second.content["order_id"]
+    assert len({stamped.id for _, stampeds in door.queued() for stamped in stampeds}) == 1
 
 
 def test_with_everything_in_redis_lost_a_repeated_request_is_still_the_same_order(

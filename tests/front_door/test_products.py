@@ -1,7 +1,11 @@
 """A product is what the catalog tells of it, with what the inventory has."""
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
+
+import pytest
+from front_door.products import holds
 
 from contexts.views import View
 
@@ -66,3 +70,14 @@ def test_the_catalog_being_silent_is_a_time_out(door: Any) -> None:
 
     assert (answer.status, answer.content["type"]) == (504, "/problems/no-answer-in-time")
     assert answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [("11:59:59.999999", False), ("12:00:00", True), ("12:59:59.999999", True), ("13:00:00", False)],
+)
+def test_a_price_holds_from_its_beginning_up_to_but_not_at_its_end(at: str, expected: bool) -> None:
+    begins, ends = "2024-01-01T12:00:00+00:00", "2024-01-01T15:00:00+02:00"
+    price = {"currency": "USD", "effective_from": begins, "effective_to": ends}
+
+    assert holds(price, "USD", datetime.fromisoformat(f"2024-01-01T{at}+00:00")) is expected

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from contexts.subscriptions import CONTEXTS
+from contexts.subscriptions import QUEUES
 
 from .platform import SCHEDULER, Platform, platform
 from .shop import Shop
@@ -14,7 +14,7 @@ from .shop import Shop
 def whole_platform() -> Iterator[Platform]:
     """Every worker and the scheduler, running."""
     with platform() as running:
-        running.start(*CONTEXTS, SCHEDULER)
+        running.start(*QUEUES, SCHEDULER)
         yield running
 
 

@@ -20,7 +20,7 @@ from pymongo import MongoClient
 
 from actors.gateways.addresses import server_address
 from contexts.messages import Message, Stamped, first_cause
-from contexts.subscriptions import CONTEXTS, destinations
+from contexts.subscriptions import QUEUES, destinations
 from persistence.amqp import Publisher, Unconfirmed
 from persistence.databases import POSTGRESQL_CONTEXTS, url_variable
 from tests.persistence.own_schemas import own_schema
@@ -78,7 +78,7 @@ class Platform:
         asyncio.run(self._send([_stamped(message) for message in messages] * times))
 
     async def _send(self, messages: Sequence[Stamped]) -> None:
-        publisher = Publisher(self.host.url, CONTEXTS, "test")
+        publisher = Publisher(self.host.url, QUEUES, "test")
         await publisher.start()
         await publisher.wait_until_open(10)
         try:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from contexts.orders.messages import PlaceOrder
 from contexts.orders.payment import payment_id
-from contexts.subscriptions import CONTEXTS
+from contexts.subscriptions import QUEUES
 from tests.persistence.virtual_host import eventually
 
 from .shop import DECLINED_CARD, GOOD_CARD, Shop
@@ -57,7 +57,7 @@ def test_a_hundred_orders_survive_workers_that_are_killed(shop: Shop) -> None:
 
 def test_a_worker_that_is_told_to_end_does_so_in_time_and_loses_nothing(shop: Shop) -> None:
     orders = orders_of(shop, 60, 100)
-    for part, context in enumerate(CONTEXTS):
+    for part, context in enumerate(QUEUES):
         shop.place(*orders[part * 10 : part * 10 + 10])
         code, seconds = shop.platform.terminate(context)
         assert code == 0

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from contexts.coordination.journey import Journey, Status, UnknownJourney
+from contexts.coordination.journey import RESEND_AFTER, Journey, Status, UnknownJourney
 from contexts.coordination.messages import ShowJourney, SweepDeadlines
+from contexts.coordination.place_order import PLACE_ORDER
 from contexts.inventory.messages import StockReleased, StockReserved, StockUnavailable
 from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import (
@@ -77,7 +78,7 @@ def test_a_journey_is_found_again_at_its_step_with_everything_it_is_about(store:
     assert sent == [AuthorizePayment(order_id=order.order_id, card_token="tok_visa")]
     assert (journey.status, journey.step and journey.step.name, journey.version) == (Status.RUNNING, "pay", 2)
     assert journey.order == order
-    assert journey.due_at == NOW + timedelta(seconds=1, minutes=2)
+    assert journey.due_at == NOW + timedelta(seconds=1) + PLACE_ORDER.steps[1].deadline
 
 
 def test_a_journey_that_begins_and_ends_within_one_batch_is_whole(store: PostgresStore) -> None:
@@ -146,7 +147,7 @@ def test_an_overdue_step_is_undone_once(store: PostgresStore) -> None:
     order = an_order()
     take(store, order)
     take(store, reserved(order))
-    late = NOW + timedelta(minutes=3)
+    late = NOW + timedelta(minutes=11)
 
     for at, expected in ((NOW + timedelta(minutes=1), []), (late, [order.order_id]), (late, [])):
         with loaded(store, JourneyTables, SweepDeadlines(at=at)) as journeys:
@@ -160,11 +161,11 @@ def test_a_command_that_must_succeed_is_sent_again_when_it_is_overdue(store: Pos
     order = an_order()
     take(store, order)
     take(store, reserved(order))
-    late = NOW + timedelta(minutes=3)
+    late = NOW + timedelta(minutes=11)
     with loaded(store, JourneyTables, SweepDeadlines(at=late)) as journeys:
         overdue(journeys, late)
 
-    later = late + timedelta(minutes=3)
+    later = late + RESEND_AFTER
     with loaded(store, JourneyTables, SweepDeadlines(at=later)) as journeys:
         sent: list[Any] = list(journeys.overdue(later))
 
@@ -175,7 +176,7 @@ def test_two_sweeps_at_once_never_take_the_same_journey_and_never_wait(store: Po
     orders = [an_order() for _ in range(20)]
     take(store, *orders)
     ids = [order.order_id for order in orders]
-    late = NOW + timedelta(minutes=3)
+    late = NOW + timedelta(minutes=11)
     sweep = SweepDeadlines(at=late)
 
     with store.transaction() as transaction:
@@ -195,7 +196,7 @@ def test_two_sweeps_at_once_never_take_the_same_journey_and_never_wait(store: Po
 def test_journeys_on_the_way_and_journeys_at_their_end_are_never_overdue(store: PostgresStore) -> None:
     order = an_order()
     take(store, order)
-    early = NOW + timedelta(minutes=1, seconds=59)
+    early = NOW + timedelta(minutes=9, seconds=59)
 
     with loaded(store, JourneyTables, SweepDeadlines(at=early)) as journeys:
         assert order.order_id not in journeys.journeys

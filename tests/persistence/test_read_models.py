@@ -101,9 +101,19 @@ def test_what_nobody_reads_is_not_kept_by_a_refresh(writer: ReadModelWriter) -> 
     writer.store([a_view(5)], only_if_kept=True)
     assert read("p1") == [{}]
 
-    writer.store([a_view(1, part="catalog")])
-    writer.store([a_view(5), a_view(6, identity="p2")], only_if_kept=True)
-    assert read("p1", "p2") == [{"catalog": {"version": 1}, "stock": {"version": 5}}, {}]
+    writer.store([a_view(1, part="catalog", identity="p3")])
+    writer.store([a_view(5, identity="p3"), a_view(6, identity="p2")], only_if_kept=True)
+    assert read("p3", "p2") == [{"catalog": {"version": 1}, "stock": {"version": 5}}, {}]
+
+
+def test_an_answer_from_before_a_change_does_not_outlive_it(writer: ReadModelWriter) -> None:
+    writer.store([a_view(6)], only_if_kept=True)
+
+    writer.store([a_view(5)])
+    assert read("p1") == [{}]
+
+    writer.store([a_view(6)])
+    assert read("p1") == [{"stock": {"version": 6}}]
 
 
 def test_a_model_goes_at_its_time_however_often_it_is_written(writer: ReadModelWriter, client: "redis.Redis") -> None:

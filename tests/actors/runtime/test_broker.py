@@ -190,7 +190,8 @@ def test_nothing_is_acknowledged_before_it_is_done(site: Site) -> None:
     bodies = [site.envelope(number) for number in range(6)]
     site.host.put(site.queue, *bodies)
     site.begin(threads=3)
-    eventually(lambda: site.host.ready(site.queue) == 0)
+    # Three are at work and three wait in the worker: what is still on its way there would come only once.
+    eventually(lambda: site.worker is not None and site.worker.work_queue.qsize() == 3)
 
     site.break_connections()
     gate.set()

@@ -159,21 +159,41 @@ def test_a_message_that_cannot_even_be_put_aside_is_told_after_the_others_are_do
     assert work.marked() == ids(*others)
 
 
-def a_batch_that_tries_again(tries: list[int]) -> Handler:
+def test_a_database_that_takes_no_writes_is_waited_for_and_nothing_is_given_up(work: Work) -> None:
+    waiting = message()
+    thread = threading.Thread(target=work.process, args=(handler(), waiting))
+    with psycopg.connect(work.url, autocommit=True) as connection:
+        connection.execute("REVOKE INSERT ON inbox, outbox, dead_letters FROM CURRENT_USER")
+        try:
+            thread.start()
+            thread.join(1.0)
+            assert thread.is_alive()
+        finally:
+            connection.execute("GRANT INSERT ON inbox, outbox, dead_letters TO CURRENT_USER")
+    thread.join(20)
+
+    assert not thread.is_alive()
+    (again,) = work.aside()
+    assert again.id == waiting.id
+    work.process(handler(), again)
+    assert work.marked() == ids(waiting)
+
+
+def a_batch_that_tries_again(tries: list[int], until: int) -> Handler:
     def decide(command: ReceiveStock, marks: Marks) -> Iterable[Message]:
         marks.make(command, f"try {len(tries)}")
         tries.append(1)
-        if len(tries) < 5:
+        if len(tries) <= until:
             raise TryAgain("not yet")
         yield ReleaseStock(order_id=command.delivery_id, lines=())
 
     return handler(decide)
 
 
-def test_trying_again_keeps_what_was_changed_and_never_ends_in_death(work: Work) -> None:
+def test_trying_again_keeps_what_was_changed_and_ends_when_the_answer_comes(work: Work) -> None:
     tries: list[int] = []
-    actor, current = a_batch_that_tries_again(tries), message()
-    for attempt in range(1, 5):
+    actor, current = a_batch_that_tries_again(tries, until=2), message()
+    for attempt in range(1, 3):
         work.process(actor, current)
         assert work.rows("SELECT remark FROM marks ORDER BY 1")[-1] == (f"try {attempt - 1}",)
         assert work.handed_over == []
@@ -181,11 +201,26 @@ def test_trying_again_keeps_what_was_changed_and_never_ends_in_death(work: Work)
         assert current.attempt == attempt
     work.process(actor, current)
 
-    assert len(work.marked()) == 5
+    assert len(work.marked()) == 3
     assert len(work.handed_over) == 1
     assert work.rows("SELECT 1 FROM dead_letters") == []
     work.process(actor, current)
-    assert len(tries) == 5
+    assert len(tries) == 3
+
+
+def test_an_answer_that_never_comes_ends_in_the_dead_letters_with_what_was_changed(work: Work) -> None:
+    actor, current = a_batch_that_tries_again([], until=99), message()
+    for _ in range(2):
+        work.process(actor, current)
+        (current,) = work.aside()
+
+    work.process(actor, current)
+
+    assert len(work.marked()) == 3
+    assert work.rows("SELECT id, attempts FROM dead_letters") == [(current.id, 3)]
+    assert work.aside() == []
+    with work.store.transaction() as transaction:
+        assert transaction.unseen([current.id]) == {current.id}
 
 
 def test_trying_again_concerns_only_its_message(work: Work) -> None:

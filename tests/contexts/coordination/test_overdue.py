@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from contexts.coordination.journey import RESEND_AFTER, Journeys, Status
+from contexts.coordination.journey import LONGEST_WAIT, RESEND_AFTER, Journeys, Status
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.delivery.messages import CancelShipment, ShipmentCancelled
 from contexts.inventory.messages import ReleaseStock, StockReleased, StockReserved, StockUnavailable
@@ -92,8 +92,8 @@ def test_an_overdue_compensation_is_sent_again_and_never_dropped(place: int) -> 
     journey = at("ship").waits_too_long().receives(*(done for _, done in UNDOING["ship"][:place]))
     journey.sends_on()
 
-    for _ in range(5):
-        assert journey.waits(RESEND_AFTER - timedelta(microseconds=1)).sends_on() == []
+    for patience in (RESEND_AFTER, 2 * RESEND_AFTER, 4 * RESEND_AFTER, LONGEST_WAIT, LONGEST_WAIT):
+        assert journey.waits(patience - timedelta(microseconds=1)).sends_on() == []
         assert journey.waits(timedelta(microseconds=1)).sends_on() == [commands[place]]
 
     assert journey.status is Status.COMPENSATING
@@ -141,7 +141,7 @@ def test_the_sweeper_looks_after_every_journey_and_moves_only_the_overdue() -> N
         list(journeys.receive(an_answer(kind, done.order_id), NOW))
     list(journeys.receive(late, NOW + timedelta(minutes=1)))
 
-    sent = list(journeys.overdue(NOW + timedelta(minutes=2)))
+    sent = list(journeys.overdue(NOW + PLACE_ORDER.steps[0].deadline))
 
     assert [(type(command), getattr(command, "order_id", None)) for command in sent] == [(ReleaseStock, early.order_id)]
 
