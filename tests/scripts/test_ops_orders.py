@@ -93,6 +93,7 @@ def _placed(desk: Desk, wish: Any) -> OrderPlaced:
     """Place an order and begin its journey, which is answered after a second."""
     with desk.store("orders") as store, loaded(store, OrderTables, wish) as orders:
         placed = orders.place(wish, BEGIN)
+        assert isinstance(placed, OrderPlaced)
     with desk.store("coordination") as store:
         for event, at in ((placed, BEGIN), (an_answer(StockReserved, placed.order_id), BEGIN + SECOND)):
             with loaded(store, JourneyTables, event) as journeys:

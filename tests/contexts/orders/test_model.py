@@ -176,6 +176,7 @@ def test_what_was_placed_says_what_the_journey_needs() -> None:
     command = a_place_order((CD, 1), shipping_method="EXPRESS")
     placed = orders(told(CD, a_price(999))).place(command, NOW)
 
+    assert isinstance(placed, OrderPlaced)
     assert (placed.order_id, placed.customer_id) == (command.order_id, command.customer.id)
     assert (placed.shipping_address, placed.shipping_method) == (command.shipping_address, "EXPRESS")
     assert placed.card_token == command.payment.token
