@@ -1,11 +1,12 @@
 """The actors of delivery."""
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from actors.gateways.sandbox_carrier import carrier_from_environment
+from actors.gateways.sandbox_carrier import carrier_from
 from actors.runtime.context import Context
 from actors.runtime.handlers import TryAgain
 from contexts.delivery.carrier import CarrierRequest
@@ -20,6 +21,7 @@ from contexts.delivery.messages import (
 from contexts.delivery.model import Outcome, Shipments, Status
 from contexts.messages import Event
 from contexts.views import View
+from persistence.carriers import CarrierConfig, active_carrier, put_carrier
 from persistence.delivery import ShipmentTables
 from persistence.postgres_store import PostgresStore
 from persistence.shipment_views import ShipmentViews
@@ -31,8 +33,14 @@ DELIVERY = Context(
 
 @cache
 def carrier() -> Any:
-    """The carrier's booking desk, one a process."""
-    return carrier_from_environment().perform
+    """The active carrier's booking desk, one a process. CARRIER_URL, where it is set, becomes the active carrier's."""
+    store = PostgresStore("delivery", connections=1)
+    with store.transaction() as transaction:
+        if url := os.environ.get("CARRIER_URL"):
+            put_carrier(transaction.connection, CarrierConfig("sandbox", url))
+        config = active_carrier(transaction.connection)
+    store.close()
+    return carrier_from(config.api_endpoint).perform
 
 
 @DELIVERY.asks(carrier)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from actors.gateways.addresses import InvalidAddress, address_in_environment, server_address
+from actors.gateways.addresses import InvalidAddress, server_address
 from actors.gateways.batching import answered
 from actors.gateways.sandbox_http import NoAnswer, SandboxServer
 from contexts.delivery.carrier import Booked, Cancelled, Carrier, CarrierRequest, Operation, Refused, Unknown
@@ -85,8 +85,3 @@ def carrier_from(url: str) -> Carrier:
     if address.provider != "sandbox":
         raise InvalidAddress(f"a carrier cannot be reached by {address.provider!r}: use http://host:port")
     return SandboxCarrier(address.url)
-
-
-def carrier_from_environment() -> Carrier:
-    """Return the carrier that CARRIER_URL names; raises `InvalidAddress` when it is not set or not valid."""
-    return carrier_from(address_in_environment("CARRIER_URL"))

@@ -40,6 +40,7 @@ def _work(queue: str, url: str, threads: int, stop: threading.Event) -> int:
     from actors.gateways.addresses import InvalidAddress
     from actors.runtime.broker import BROKER
     from actors.runtime.context import Context
+    from persistence.carriers import NoCarrier
     from persistence.databases import DatabaseUrlError
     from persistence.read_models import RedisUrlError
 
@@ -50,7 +51,7 @@ def _work(queue: str, url: str, threads: int, stop: threading.Event) -> int:
     except TimeoutError:
         print(f"RabbitMQ does not answer at the host of RABBITMQ_URL; {queue} cannot start", file=sys.stderr)
         return 1
-    except (DatabaseUrlError, InvalidAddress, RedisUrlError) as error:
+    except (DatabaseUrlError, InvalidAddress, NoCarrier, RedisUrlError) as error:
         print(f"{queue} cannot start: {error}", file=sys.stderr)
         return 2
     # Queries have threads of their own: those of the commands may all be waiting for a party outside.

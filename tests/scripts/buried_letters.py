@@ -44,11 +44,12 @@ def mail(**changes: Any) -> DeadLetter:
 def bury(desk: Desk, *letters: DeadLetter) -> None:
     """Put letters into their contexts' stores."""
     for letter in letters:
-        if letter.destination.queue == "notifications":
+        context = letter.destination.actor.partition(".")[0]
+        if context == "notifications":
             with desk.mongo_store.transaction() as transaction:
                 transaction.bury(letter)
         else:
-            with desk.store(letter.destination.queue) as store, store.transaction() as postgres:
+            with desk.store(context) as store, store.transaction() as postgres:
                 postgres.bury(letter)
 
 

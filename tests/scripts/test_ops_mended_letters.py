@@ -101,5 +101,5 @@ def test_a_body_of_another_message_type_is_refused(desk: Desk, tmp_path: Path) -
     code, output, _ = desk.run("dead-letters", "retry", "--id", dead.id, "--payload", file)
 
     assert code == 1
-    assert "is not what orders.capture_payment on queue orders takes" in output
+    assert "is not what orders.capture_payment on queue payments takes" in output
     assert waiting(desk, "orders") == []
