@@ -1,8 +1,8 @@
 """Set-wise writes: one statement for all rows of a table, with one JSON document as its only parameter.
 
 The statements come from the table's own column types, so a repository names columns only. Why JSON: psycopg makes
-arrays in Python, value by value; one document costs a tenth of that, and PostgreSQL reads it faster than as many
-parameters (docs/benchmarks/README.md).
+arrays in Python, value by value; one document costs a tenth of that, and PostgreSQL reads it faster
+(docs/decisions/0008-rows-travel-as-one-json-document.md).
 """
 
 from collections.abc import Mapping, Sequence
