@@ -69,6 +69,7 @@ class Run:
         """Stop the processes, unless the run came to its end and they are to be kept."""
         if self._options.keep and self._is_over:
             print(f"kept: the front door at {self._processes.url}, its processes' log {self._processes.log}")
+            print(f"a CD for $11.77 is product {catalogue.product_id(1177)}")
             print(f"stop the processes with `{self._processes.kept()}`, the servers with `scripts/servers down`")
             return
         print("stopping the processes", flush=True)
