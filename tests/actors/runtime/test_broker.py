@@ -13,7 +13,7 @@ import dramatiq.worker
 import orjson
 import pytest
 
-from actors.runtime.broker import Broker, Consumer
+from actors.runtime.broker import Broker, Consumer, Delivery
 from actors.runtime.exactly_once import Stopping
 from persistence.amqp import queue_arguments
 from tests.persistence.line import Line
@@ -287,3 +287,11 @@ def test_queues_are_declared_as_publishers_do_and_none_holds_delays(site: Site) 
         for queue in (site.queue, queries):
             channel.queue_declare(queue, durable=True, arguments=queue_arguments(queue))
         channel.queue_declare(f"{site.queue}.XQ", durable=True)
+
+
+def test_a_message_in_a_log_is_its_actor_and_its_id_and_nothing_of_a_customer(site: Site) -> None:
+    message = dramatiq.Message.decode(site.envelope("jane@example.com", message_id="id-1"))
+
+    told = str(Delivery(False, 1, message, None))  # type: ignore[arg-type]
+
+    assert told == f"{site.queue}.do id-1"
