@@ -6,7 +6,7 @@ date takes the whole key with it.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -77,12 +77,6 @@ class ReadModelWriter:
             for view in views:
                 arguments += [view.part, view.version, orjson.dumps(view.body), view.keep_seconds, flag]
             self._store(keys=[model_key(view.model, view.identity) for view in views], args=arguments)
-
-    def evict(self, model: str, identities: Iterable[str]) -> None:
-        """Forget models: the next reader asks their owner."""
-        keys = [model_key(model, identity) for identity in identities]
-        if keys:
-            self._redis.unlink(*keys)
 
     def answer(self, answers: Sequence[tuple[str, UUID, View | None]]) -> None:
         """Put each answer (reply key, query id, view) where the one who asked waits for it."""

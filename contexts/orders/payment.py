@@ -46,7 +46,6 @@ class Payment:
     failure_code: str | None = None
     attempts: int = 0
     version: int = 0
-    stored_version: int = 0
     events: list[OrderEvent] = field(default_factory=list)
 
     @property

@@ -254,6 +254,21 @@ def test_an_answer_that_is_lost_after_the_payment_was_given_up_may_be_a_hold_and
     assert reverse_payment(REVERSE, known) is not None
 
 
+def test_an_answer_that_a_crash_lost_after_the_payment_was_given_up_may_be_a_hold_and_is_voided_again() -> None:
+    known = payments()
+    authorize_payment(AUTHORIZE, known)
+    reverse(known, Approved(""))
+
+    assert authorize_payment(AUTHORIZE, known) is None
+    (consequence,) = payment_authorized(AUTHORIZE, None, known)
+
+    assert consequence == REVERSE
+    again = reverse_payment(REVERSE, known)
+    assert again is not None
+    assert again.asked_before
+    assert reverse(known, Approved("")) == PaymentReversed(order_id=ORDER)
+
+
 def test_an_authorization_that_comes_again_after_the_refund_is_not_told_as_held() -> None:
     known = payments()
     authorize(known, HELD)

@@ -137,14 +137,6 @@ def test_a_part_that_is_soon_out_of_date_takes_the_whole_model_with_it(
     assert seconds_left(client) <= A_MOMENT
 
 
-def test_evicted_models_are_gone(writer: ReadModelWriter) -> None:
-    writer.store([a_view(identity="p1"), a_view(identity="p2"), a_view(identity="p3")])
-    writer.evict("product", ["p1", "p3", "never kept"])
-    writer.evict("product", [])
-
-    assert read("p1", "p2", "p3") == [{}, {"stock": {"version": 1}}, {}]
-
-
 def test_answers_wait_for_who_asked_and_not_for_ever(writer: ReadModelWriter, client: "redis.Redis") -> None:
     mine, other, order_id = f"reply-{uuid4()}", f"reply-{uuid4()}", uuid4()
     view = View("order", str(order_id), "order", 3, {"order_id": order_id, "at": datetime(2026, 1, 1, tzinfo=UTC)})
