@@ -23,6 +23,7 @@ from dramatiq.errors import ConnectionClosed, DecodeError
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware
 
+from actors.runtime.crash_points import CrashPoint, reached
 from actors.runtime.exactly_once import Stopping
 from persistence.amqp import connection_parameters, keeps_rejected, queue_arguments
 
@@ -100,7 +101,7 @@ class Consumer(_RabbitmqConsumer):
     """Consumes one queue over a connection of its own."""
 
     def __init__(self, broker: Broker, queue_name: str, prefetch: int, timeout: int) -> None:
-        self._done: deque[int] = deque()
+        self._done: deque[Delivery] = deque()
         self._lock = Lock()
         self._scheduled = False
         super().__init__(broker, queue_name, prefetch, timeout)  # type: ignore[no-untyped-call]
@@ -129,8 +130,9 @@ class Consumer(_RabbitmqConsumer):
         """Note that a message is done; it is acknowledged together with the others that are."""
         if message.consumer is not self or message.handed_back:
             return
+        reached(CrashPoint.BEFORE_ACKNOWLEDGEMENT, message.actor_name)
         with self._lock:
-            self._done.append(message.tag)
+            self._done.append(message)
             if self._scheduled:
                 return
             self._scheduled = True
@@ -150,8 +152,9 @@ class Consumer(_RabbitmqConsumer):
     def _acknowledge_done(self) -> None:
         with self._lock:
             self._scheduled = False
-            done = sorted(self._done)
+            deliveries = list(self._done)
             self._done.clear()
+        done = sorted(delivery.tag for delivery in deliveries)
         if not self.channel.is_open or not done:
             return
         self.known_tags.difference_update(done)
@@ -162,6 +165,8 @@ class Consumer(_RabbitmqConsumer):
             self.channel.basic_ack(together[-1], multiple=True)
         for tag in done[len(together) :]:
             self.channel.basic_ack(tag)
+        for delivery in deliveries:
+            reached(CrashPoint.AFTER_ACKNOWLEDGEMENT, delivery.actor_name)
 
     def _reject(self, tag: int) -> None:
         self.known_tags.discard(tag)

@@ -3,12 +3,14 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from actors.runtime.back_off import BackOff
+from actors.runtime.crash_points import CrashPoint, reached
 from actors.runtime.handlers import AskingHandler, Handler, Repository, TryAgain
 from contexts.messages import Destination, Message, Stamped
 from contexts.subscriptions import destinations
@@ -92,7 +94,9 @@ class ExactlyOnce:
             self._decide(handler, messages)
 
     def _decide(self, handler: Handler, messages: Sequence[Stamped]) -> None:
-        with self._store.transaction() as transaction:
+        actor = handler.destination.actor
+        reached(CrashPoint.RECEIVED, actor)
+        with self._transaction(actor) as transaction:
             fresh = self._only(transaction.receive([message.id for message in messages]), messages)
             if not fresh:
                 return
@@ -106,6 +110,8 @@ class ExactlyOnce:
         self._committed(parcels, repository)
 
     def _ask_and_conclude(self, handler: AskingHandler, messages: Sequence[Stamped]) -> None:
+        actor = handler.destination.actor
+        reached(CrashPoint.RECEIVED, actor)
         with self._store.transaction() as transaction:
             fresh = self._only(transaction.unseen([message.id for message in messages]), messages)
             if not fresh:
@@ -114,11 +120,14 @@ class ExactlyOnce:
             repository.prefetch([message.body for message in fresh])
             requests = {message.id: handler.ask(message.body, repository) for message in fresh}
             repository.flush()
+            reached(CrashPoint.BEFORE_ATTEMPT_COMMIT, actor)
+        reached(CrashPoint.BEFORE_CALL, actor)
         asked = [message for message in fresh if requests[message.id] is not None]
         # No transaction is open here: the outside may take its time, and may fail after having done the work.
         answers = handler.port()([requests[message.id] for message in asked]) if asked else []
         outcomes = dict(zip((message.id for message in asked), answers, strict=True))
-        with self._store.transaction() as transaction:
+        reached(CrashPoint.AFTER_CALL, actor)
+        with self._transaction(actor) as transaction:
             fresh = self._only(transaction.receive([message.id for message in fresh]), fresh)
             repository = self._bind(handler.repository, transaction)
             repository.prefetch([message.body for message in fresh])
@@ -174,8 +183,11 @@ class ExactlyOnce:
         attempts = message.attempt + 1
         if attempts < self._back_off.attempts:
             logger.warning("%s failed (attempt %s), put aside: %r", message.body.wire_name, attempts, error)
-            with self._store.transaction() as transaction:
-                transaction.send([self._later(destination, message, repr(error))])
+            put_aside = self._later(destination, message, repr(error))
+            with self._transaction(
+                destination.actor, CrashPoint.BEFORE_PUTTING_ASIDE, CrashPoint.AFTER_PUTTING_ASIDE
+            ) as transaction:
+                transaction.send([put_aside])
             return
         self._bury(self._letter(destination, message, error, trace))
 
@@ -196,8 +208,19 @@ class ExactlyOnce:
         )
 
     def _bury(self, letter: DeadLetter) -> None:
-        with self._store.transaction() as transaction:
+        with self._transaction(
+            letter.destination.actor, CrashPoint.BEFORE_PUTTING_ASIDE, CrashPoint.AFTER_PUTTING_ASIDE
+        ) as transaction:
             transaction.bury(letter)
+
+    @contextmanager
+    def _transaction(
+        self, actor: str, before: CrashPoint = CrashPoint.BEFORE_COMMIT, after: CrashPoint = CrashPoint.AFTER_COMMIT
+    ) -> Iterator[Transaction]:
+        with self._store.transaction() as transaction:
+            yield transaction
+            reached(before, actor)
+        reached(after, actor)
 
     def _committed(self, parcels: Sequence[Parcel], repository: Repository) -> None:
         self._hand_over([parcel for parcel in parcels if parcel.after_seconds is None])

@@ -1,6 +1,7 @@
 """The relay: takes committed parcels to RabbitMQ and deletes them from the outbox once they are confirmed there.
 
-Every worker process relays what it commits; what a crash left behind, and what was put aside for later, a sweep finds.
+Every worker process relays what it commits, and holds what RabbitMQ did not confirm until it is back; what a crash left
+behind, and what was put aside for later, a sweep finds.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from actors.runtime.back_off import INBOX_MEMORY
+from actors.runtime.crash_points import CrashPoint, reached
 from contexts.subscriptions import QUEUES
 from persistence.amqp import Publisher
 from persistence.parcels import Parcel
@@ -23,6 +25,9 @@ SWEEP_SECONDS = 0.5
 
 #: Parcels taken by one sweep.
 SWEEP_LIMIT = 500
+
+#: Parcels held in memory for RabbitMQ to come back; more are left to the sweep, which is slower.
+HELD_AT_MOST = 10_000
 
 #: Seconds that confirmed parcels gather before one statement deletes them.
 DELETE_SECONDS = 0.01
@@ -40,7 +45,8 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"relay-{store.context}", daemon=True)
         self._under_way: set[UUID] = set()
-        self._confirmed: list[UUID] = []
+        self._held: list[Parcel] = []
+        self._confirmed: list[Parcel] = []
         self._something_confirmed = asyncio.Event()
         self._eraser: asyncio.Task[None] | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -88,32 +94,48 @@ class Relay:
     def _publish(self, parcels: Sequence[Parcel]) -> None:
         publisher = self._publisher
         if publisher is None or not publisher.is_open:
-            return  # They are safe in the outbox; the sweep takes them when RabbitMQ is back.
+            self._hold(parcels)
+            return
         for parcel in parcels:
             self._under_way.add(parcel.id)
+            reached(CrashPoint.BEFORE_PUBLISH, parcel.destination.actor)
             future = publisher.publish(parcel.destination, parcel.messages)
-            future.add_done_callback(partial(self._settled, parcel.id))
+            future.add_done_callback(partial(self._settled, parcel))
+            reached(CrashPoint.AFTER_PUBLISH, parcel.destination.actor)
 
-    def _settled(self, identity: UUID, done: "asyncio.Future[None]") -> None:
-        self._under_way.discard(identity)
+    def _settled(self, parcel: Parcel, done: "asyncio.Future[None]") -> None:
+        self._under_way.discard(parcel.id)
         if done.cancelled() or done.exception() is not None:
-            return  # Not confirmed: it stays in the outbox.
-        self._confirmed.append(identity)
+            self._hold([parcel])
+            return
+        reached(CrashPoint.AFTER_CONFIRM, parcel.destination.actor)
+        self._confirmed.append(parcel)
         self._something_confirmed.set()
+
+    def _hold(self, parcels: Sequence[Parcel]) -> None:
+        """Remember parcels that are in the outbox only: they leave as soon as RabbitMQ is back."""
+        self._held += parcels[: HELD_AT_MOST - len(self._held)]
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, []
+        self._publish(held)
 
     async def _erase(self) -> None:
         while True:
             await self._something_confirmed.wait()
             await asyncio.sleep(DELETE_SECONDS)
             self._something_confirmed.clear()
-            ids, self._confirmed = self._confirmed, []
+            sent, self._confirmed = self._confirmed, []
             try:
-                await self._loop.run_in_executor(None, self._store.delete_sent, ids)
+                await self._loop.run_in_executor(None, self._store.delete_sent, [parcel.id for parcel in sent])
             except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`
                 self._passing(error)
-                self._confirmed += ids
+                self._confirmed += sent
                 await asyncio.sleep(1)
                 self._something_confirmed.set()
+            else:
+                for parcel in sent:
+                    reached(CrashPoint.AFTER_ERASE, parcel.destination.actor)
 
     async def _sweep(self) -> None:
         while True:
@@ -121,6 +143,7 @@ class Relay:
             publisher = self._publisher
             if publisher is None or not publisher.is_open:
                 continue
+            self._let_go()
             try:
                 parcels = await self._loop.run_in_executor(None, self._store.claim_due, SWEEP_LIMIT)
                 self._publish([parcel for parcel in parcels if parcel.id not in self._under_way])

@@ -22,6 +22,12 @@ class CancelShipment(Command):
     order_id: UUID
 
 
+class RecallShipment(Command):
+    """Have the carrier stop the parcel of a completed order, if it still can."""
+
+    order_id: UUID
+
+
 class ShipmentScheduled(JourneyEvent):
     """The carrier will fetch the parcel: from here the journey goes only forward."""
 
@@ -39,6 +45,16 @@ class DeliveryRefused(JourneyEvent):
 
 class ShipmentCancelled(JourneyEvent):
     """No label is alive for the order."""
+
+
+class ShipmentRecalled(JourneyEvent):
+    """The parcel of a completed order was stopped: no label is alive for it any more."""
+
+
+class RecallRefused(JourneyEvent):
+    """The carrier cannot stop the parcel, definitely; `code` is the carrier's."""
+
+    code: str
 
 
 class ShowShipment(Query):

@@ -41,6 +41,16 @@ class ReleaseStock(Command):
     lines: tuple[Line, ...]
 
 
+class RestockReturn(Command):
+    """Take the units of an order that left the warehouse back into it; once, however often it is asked.
+
+    The lines are those of the reservation, for the same reason as in `ReleaseStock`.
+    """
+
+    order_id: UUID
+    lines: tuple[Line, ...]
+
+
 class ExpireReservations(Command):
     """Tell of every hold whose time is over. What becomes of it is the journey's decision."""
 
@@ -63,6 +73,10 @@ class StockUnavailable(JourneyEvent):
 
 class StockReleased(JourneyEvent):
     """Nothing is held for the order any more."""
+
+
+class StockReturned(JourneyEvent):
+    """Every unit of the order is in its warehouse again."""
 
 
 class ReservationExpired(JourneyEvent):

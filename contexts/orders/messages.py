@@ -84,6 +84,12 @@ class ReversePayment(Command, queue="payments"):
     order_id: UUID
 
 
+class RefundPayment(Command, queue="payments"):
+    """Give back what was taken for an order that returns."""
+
+    order_id: UUID
+
+
 class CompleteOrder(Command):
     """Everything is done: reserved, paid, shipped."""
 
@@ -92,6 +98,20 @@ class CompleteOrder(Command):
 
 class RejectOrder(Command):
     """Everything is undone: close the order with the reason."""
+
+    order_id: UUID
+    reason: str
+
+
+class ReturnOrder(Command):
+    """A completed order came back: the money was given back, the goods are in the warehouse again. Close it as that."""
+
+    order_id: UUID
+    reason: str
+
+
+class RefuseReturn(Command):
+    """A completed order cannot come back, since the parcel cannot be stopped: tell the customer why."""
 
     order_id: UUID
     reason: str
@@ -134,8 +154,15 @@ class PaymentReversed(JourneyEvent):
     """None of the customer's money is held or kept."""
 
 
+class PaymentRefunded(JourneyEvent):
+    """What was taken for the order was given back; 0 if nothing had been."""
+
+    payment_id: UUID
+    amount_minor: int
+
+
 class OrderClosed(JourneyEvent):
-    """What both ends of an order tell: enough for a mail, nothing that needs a look-up."""
+    """What every end of an order tells: enough for a mail, nothing that needs a look-up."""
 
     order_number: str
     customer_id: UUID
@@ -151,6 +178,18 @@ class OrderCompleted(OrderClosed):
 
 class OrderRejected(OrderClosed):
     """The order came to nothing, and nothing of it is left held or charged."""
+
+    reason: str
+
+
+class OrderReturned(OrderClosed):
+    """A completed order came back: its money was given back and its goods are in the warehouse again."""
+
+    reason: str
+
+
+class ReturnRefused(OrderClosed):
+    """A completed order cannot come back; it stays completed."""
 
     reason: str
 
