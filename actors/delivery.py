@@ -13,8 +13,11 @@ from contexts.delivery.carrier import CarrierRequest
 from contexts.delivery.messages import (
     CancelShipment,
     DeliveryRefused,
+    RecallRefused,
+    RecallShipment,
     ScheduleDelivery,
     ShipmentCancelled,
+    ShipmentRecalled,
     ShipmentScheduled,
     ShowShipment,
 )
@@ -85,7 +88,28 @@ def shipment_cancelled(command: CancelShipment, outcome: Outcome, shipments: Shi
     yield ShipmentCancelled(order_id=command.order_id)
 
 
+@DELIVERY.asks(carrier)
+def recall_shipment(command: RecallShipment, shipments: Shipments) -> CarrierRequest | None:
+    """Have the carrier stop the parcel of a completed order, by cancelling its label."""
+    return shipments.booked(command.order_id).recall()
+
+
+@DELIVERY.concludes(recall_shipment)
+def shipment_recalled(command: RecallShipment, outcome: Outcome, shipments: Shipments) -> Iterable[Event]:
+    """Tell whether the parcel was stopped."""
+    shipment = shipments.booked(command.order_id)
+    if not shipment.recalled(outcome, datetime.now(UTC)):
+        raise TryAgain(f"recall of shipment {shipment.id} is unknown: {outcome}")
+    if shipment.recall_refusal is None:
+        yield ShipmentRecalled(order_id=command.order_id)
+    else:
+        yield RecallRefused(order_id=command.order_id, code=shipment.recall_refusal)
+
+
 @DELIVERY.query
 def show_shipment(query: ShowShipment, views: ShipmentViews) -> View | None:
     """Show the shipment of an order with its tracking."""
     return views.view(query.order_id)
+
+
+import actors.shipment_reconciliation  # noqa: E402, F401 - one more of this context's actors

@@ -10,9 +10,11 @@ from contexts.inventory.messages import (
     ReleaseStock,
     ReservationExpired,
     ReserveStock,
+    RestockReturn,
     ShowStock,
     StockReleased,
     StockReserved,
+    StockReturned,
     StockUnavailable,
 )
 from contexts.inventory.model import OutOfStock, Stocks
@@ -58,6 +60,13 @@ def release_stock(command: ReleaseStock, stocks: Stocks) -> Iterable[Event]:
 def order_completed(event: OrderCompleted, stocks: Stocks) -> None:
     """Take what is held out of the warehouse: the carrier fetches it, and nobody will undo the order any more."""
     stocks.ship(event.order_id, datetime.now(UTC))
+
+
+@INVENTORY.actor
+def restock_return(command: RestockReturn, stocks: Stocks) -> Iterable[Event]:
+    """Take what left for an order back into the warehouse; a fault that passes as long as it has not left."""
+    stocks.restock(command.order_id, datetime.now(UTC))
+    yield StockReturned(order_id=command.order_id)
 
 
 @INVENTORY.actor

@@ -6,7 +6,7 @@ from actors.runtime.handlers import TryAgain
 from contexts.notifications.mail import MailRequest, Outcome, Unknown
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.notifications.model import Notifications
-from contexts.orders.messages import OrderClosed, OrderCompleted, OrderRejected
+from contexts.orders.messages import OrderClosed, OrderCompleted, OrderRejected, OrderReturned, ReturnRefused
 from persistence.mongo_store import MongoStore
 from persistence.notifications import NotificationCollections
 
@@ -46,6 +46,30 @@ def order_rejected(event: OrderRejected, notifications: Notifications) -> MailRe
 @NOTIFICATIONS.concludes(order_rejected)
 def rejection_sent(event: OrderRejected, outcome: Outcome | None, notifications: Notifications) -> None:
     """Record what became of the mail about the rejection."""
+    _conclude(event, outcome, notifications)
+
+
+@NOTIFICATIONS.asks(mail_from_environment)
+def order_returned(event: OrderReturned, notifications: Notifications) -> MailRequest | None:
+    """Write that an order came back, and what was given back for it."""
+    return notifications.begin(event)
+
+
+@NOTIFICATIONS.concludes(order_returned)
+def return_sent(event: OrderReturned, outcome: Outcome | None, notifications: Notifications) -> None:
+    """Record what became of the mail about the return."""
+    _conclude(event, outcome, notifications)
+
+
+@NOTIFICATIONS.asks(mail_from_environment)
+def return_refused(event: ReturnRefused, notifications: Notifications) -> MailRequest | None:
+    """Write that an order cannot come back."""
+    return notifications.begin(event)
+
+
+@NOTIFICATIONS.concludes(return_refused)
+def refusal_sent(event: ReturnRefused, outcome: Outcome | None, notifications: Notifications) -> None:
+    """Record what became of the mail about the refused return."""
     _conclude(event, outcome, notifications)
 
 

@@ -10,8 +10,12 @@ from contexts.orders.messages import (
     OrderCompleted,
     OrderPlaced,
     OrderRejected,
+    OrderReturned,
     PlaceOrder,
+    RefuseReturn,
     RejectOrder,
+    ReturnOrder,
+    ReturnRefused,
     ShowOrder,
 )
 from contexts.orders.model import Orders
@@ -45,6 +49,18 @@ def complete_order(command: CompleteOrder, orders: Orders) -> Iterable[OrderComp
 def reject_order(command: RejectOrder, orders: Orders) -> Iterable[OrderRejected]:
     """Close an order as undone."""
     yield orders.get(command.order_id).reject(command.reason, datetime.now(UTC))
+
+
+@ORDERS.actor
+def return_order(command: ReturnOrder, orders: Orders) -> Iterable[OrderReturned]:
+    """Close a completed order as returned."""
+    yield orders.get(command.order_id).take_back(command.reason, datetime.now(UTC))
+
+
+@ORDERS.actor
+def refuse_return(command: RefuseReturn, orders: Orders) -> Iterable[ReturnRefused]:
+    """Say that a completed order cannot come back."""
+    yield orders.get(command.order_id).refuse_return(command.reason, datetime.now(UTC))
 
 
 @ORDERS.query

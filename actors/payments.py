@@ -19,7 +19,9 @@ from contexts.orders.messages import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
+    PaymentRefunded,
     PaymentReversed,
+    RefundPayment,
     ReversePayment,
 )
 from contexts.orders.payment import OVER, Payments, Status
@@ -70,9 +72,24 @@ def payment_captured(command: CapturePayment, outcome: Outcome, payments: Paymen
     """Tell that the money was taken."""
     payment = payments.of(command.order_id)
     payment.captured(outcome, datetime.now(UTC))
-    if payment.status is not Status.CAPTURED:
+    if not payment.was_captured:
         raise TryAgain(f"capture of payment {payment.id} is unknown: {outcome}")
     yield PaymentCaptured(order_id=command.order_id, payment_id=payment.id, amount_minor=payment.captured_minor)
+
+
+@PAYMENTS.asks(gateway)
+def refund_payment(command: RefundPayment, payments: Payments) -> GatewayRequest | None:
+    """Have the money of an order that returns given back."""
+    return payments.of(command.order_id).refund(datetime.now(UTC))
+
+
+@PAYMENTS.concludes(refund_payment)
+def payment_refunded(command: RefundPayment, outcome: Outcome, payments: Payments) -> Iterable[PaymentRefunded]:
+    """Tell how much was given back."""
+    payment = payments.of(command.order_id)
+    if not payment.refunded(outcome, datetime.now(UTC)):
+        raise TryAgain(f"refund of payment {payment.id} is unknown: {outcome}")
+    yield PaymentRefunded(order_id=command.order_id, payment_id=payment.id, amount_minor=payment.refunded_minor)
 
 
 @PAYMENTS.asks(gateway)
@@ -88,3 +105,6 @@ def payment_reversed(command: ReversePayment, outcome: Outcome, payments: Paymen
     if not payment.reversed(outcome, datetime.now(UTC)):
         raise TryAgain(f"reversal of payment {payment.id} is not done: {outcome}")
     yield PaymentReversed(order_id=command.order_id)
+
+
+import actors.payment_reconciliation  # noqa: E402, F401 - one more of this context's actors

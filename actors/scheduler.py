@@ -16,8 +16,11 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from contexts.coordination.messages import SweepDeadlines
+from contexts.delivery.messages import ReconcileShipments
 from contexts.inventory.messages import ExpireReservations
 from contexts.messages import Command, Stamped, first_cause
+from contexts.orders.messages import ReconcilePayments
+from contexts.reconciliation import RECONCILE_LAG
 from contexts.subscriptions import QUEUES, destinations
 from persistence.amqp import Publisher, Unconfirmed
 
@@ -51,7 +54,14 @@ class Tick:
 SCHEDULE = (
     Tick(5, lambda at: SweepDeadlines(at=at)),
     Tick(30, lambda at: ExpireReservations(at=at)),
+    Tick(60, lambda at: ReconcilePayments(run_id=look_at("payments", at), until=at - RECONCILE_LAG)),
+    Tick(60, lambda at: ReconcileShipments(run_id=look_at("shipments", at), until=at - RECONCILE_LAG)),
 )
+
+
+def look_at(subject: str, at: datetime) -> UUID:
+    """Name the look of a reconciliation that begins at a tick."""
+    return uuid5(TICKS, f"{subject}/{at.isoformat()}")
 
 
 async def tick_forever(url: str, stop: asyncio.Event) -> None:

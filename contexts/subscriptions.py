@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from contexts.catalog.messages import ProductChanged
-from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.definitions import SAGAS
 from contexts.messages import Destination, Event, Message, Query
-from contexts.orders.messages import OrderCompleted, OrderRejected
+from contexts.orders.messages import OrderCompleted, OrderRejected, OrderReturned, ReturnRefused
 
 #: The bounded contexts, each with a store of its own.
 CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delivery", "notifications")
@@ -14,13 +14,15 @@ CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delivery", "notif
 #: payments of the orders context, so that no order waits for a slow card network.
 QUEUES = (*CONTEXTS, "payments")
 
-#: Event -> the contexts that hear it. What a saga waits for, coordination hears.
+#: Event -> the contexts that hear it. What any saga waits for, coordination hears.
 LISTENERS: dict[type[Message], tuple[str, ...]] = {
     ProductChanged: ("orders",),
     OrderCompleted: ("coordination", "inventory", "notifications"),
     OrderRejected: ("coordination", "notifications"),
+    OrderReturned: ("coordination", "notifications"),
+    ReturnRefused: ("coordination", "notifications"),
 }
-for _event in PLACE_ORDER.listens_to():
+for _event in SAGAS.listens_to():
     LISTENERS.setdefault(_event, ("coordination",))
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from aiohttp import web
 
+from .cancel_order import cancel_order
 from .connections import connections
 from .expectations import meet_expectation
 from .health import healthz, readyz
@@ -23,6 +24,7 @@ def build_app(rabbitmq_url: str) -> web.Application:
         [
             post("/v1/orders", place_order),
             get("/v1/orders/{id}", show_order),
+            post("/v1/orders/{id}/cancellation", cancel_order),
             get("/v1/products/{id}", show_product),
             get("/healthz", healthz),
             get("/readyz", readyz),

@@ -6,34 +6,40 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from .problems import INVALID_ORDER, MALFORMED, NOT_JSON, Fault, Problem
+from .problems import MALFORMED, NOT_JSON, Fault, Kind, Problem
 
 #: Bytes of a request's body, at most.
 LARGEST_BODY = 64 * 1024
 
 
-async def canonical_json(request: web.Request) -> bytes:
+async def canonical_json(request: web.Request, invalid: Kind) -> bytes:
     """Return the body with its members in order and without spaces: the same bytes for the same content.
 
-    Raises `Problem`: 413, 415, 400 for what is not JSON in UTF-8, 422 for text with control characters, which neither
-    PostgreSQL (NUL) nor a mail's header (line ends) may get.
+    Raises `Problem`: 413, 415, 400 for what is not JSON in UTF-8, and `invalid` for text with control characters, which
+    neither PostgreSQL (NUL) nor a mail's header (line ends) may get.
     """
     if request.content_type != "application/json":
         raise Problem(NOT_JSON, "The Content-Type must be application/json.")
     try:
-        document = orjson.loads(await request.read())
+        document = orjson.loads(await whole_body(request))
         canonical = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError as error:
         raise Problem(MALFORMED, f"The body is not JSON: {error}.") from error
     except orjson.JSONEncodeError as error:
         raise Problem(MALFORMED, "The body is nested too deeply.") from error
-    except (web.RequestPayloadError, ConnectionError) as error:
-        raise Problem(MALFORMED, "The body did not come whole.") from error
     if b"\\" in canonical:  # only then can a control character be in it
         faults = [Fault(pointer, "control characters are not allowed") for pointer in _with_controls(document, "")]
         if faults:
-            raise Problem(INVALID_ORDER, "Some text holds control characters.", faults)
+            raise Problem(invalid, "Some text holds control characters.", faults)
     return canonical
+
+
+async def whole_body(request: web.Request) -> bytes:
+    """Return the body's bytes, none where there is no body; raises `Problem` when it did not come whole."""
+    try:
+        return await request.read()
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise Problem(MALFORMED, "The body did not come whole.") from error
 
 
 def json_response(

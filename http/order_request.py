@@ -3,14 +3,14 @@
 from typing import Annotated, Self
 from uuid import UUID, uuid5
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from contexts.money import MINOR_DIGITS
 from contexts.orders.messages import Address, Customer, OrderLine, PaymentMethod, PlaceOrder
 
-from .json_body import pointer_to
 from .problems import INVALID_ORDER, Fault, Problem
+from .validation import told, validated
 
 #: Units of one product in one order, at most.
 LARGEST_QUANTITY = 10_000
@@ -76,11 +76,7 @@ class OrderRequest(BaseModel):
     @classmethod
     def parse(cls, body: bytes) -> Self:
         """Read valid JSON; raises `Problem` that names every member that is wrong."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            faults = _faults(error)
-            raise Problem(INVALID_ORDER, _told(faults), faults) from error
+        return validated(cls, body, INVALID_ORDER)
 
     def first_lines(self) -> dict[UUID, int]:
         """Return each product with the index of its first line."""
@@ -107,17 +103,5 @@ class OrderRequest(BaseModel):
                 fault = Fault(
                     f"/lines/{index}/quantity", f"at most {LARGEST_QUANTITY} of one product, all lines together"
                 )
-                raise Problem(INVALID_ORDER, _told([fault]), [fault])
+                raise Problem(INVALID_ORDER, told([fault]), [fault])
         return tuple(OrderLine(product_id=product, quantity=quantity) for product, quantity in wanted.items())
-
-
-def _faults(error: ValidationError) -> list[Fault]:
-    """Return what is wrong, without what only follows: lines that are all wrong also count as no lines."""
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    faults = [Fault(pointer_to(*detail["loc"]), detail["msg"]) for detail in details]
-    return [fault for fault in faults if not any(other.pointer.startswith(f"{fault.pointer}/") for other in faults)]
-
-
-def _told(faults: list[Fault]) -> str:
-    first = f"{faults[0].pointer or 'the body'}: {faults[0].detail}"
-    return first if len(faults) == 1 else f"{first}, and {len(faults) - 1} more"

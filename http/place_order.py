@@ -1,32 +1,28 @@
 """`POST /v1/orders`: check an order, give it its id, hand it over, and say where it can be watched."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from uuid import UUID, uuid5
 
 from aiohttp import web
 from redis.asyncio.client import Pipeline
 
-from contexts.messages import Destination, first_cause
+from contexts.messages import first_cause
 from contexts.orders.messages import PlaceOrder
 from contexts.subscriptions import actor_address
-from persistence.amqp import Publisher, Unconfirmed
 
 from .connections import CONNECTIONS, Connections
+from .handing_over import hand_over
 from .idempotency import A_DAY, caller, fingerprint, fingerprint_key, idempotency_key, is_repeated
 from .json_body import canonical_json, json_response
 from .order_request import OrderRequest
-from .problems import Unavailable
+from .problems import INVALID_ORDER
 from .products import check_products, product_key
 from .tracing import traceparent_of
 
-#: Seconds in which RabbitMQ must have confirmed an order; its client is waiting.
-CONFIRM_DEADLINE = 2.0
-
-#: Seconds between attempts to publish while there is no connection.
-PAUSE = 0.1
-
 ORDERS = actor_address("orders", PlaceOrder)
+
+#: What a client is told whose order may not have arrived.
+_NOT_SAFE = "The order could not be handed over safely; send the same request with the same Idempotency-Key again."
 
 
 async def place_order(request: web.Request) -> web.Response:
@@ -36,14 +32,14 @@ async def place_order(request: web.Request) -> web.Response:
     same key the client may send it again for as long as it likes and gets one order.
     """
     key = idempotency_key(request)
-    body = await canonical_json(request)
+    body = await canonical_json(request, INVALID_ORDER)
     order = OrderRequest.parse(body)
     order_id = uuid5(caller(request), key)
     command = order.command(order_id, order.customer.named())
     connections, traceparent = request.app[CONNECTIONS], traceparent_of(request)
     repeated = await _admit(connections, command, order.first_lines(), fingerprint(body), traceparent)
     stamped = first_cause(uuid5(order_id, "PlaceOrder"), command, order_id, traceparent)
-    await hand_over(connections.publisher, ORDERS, [stamped.to_json()])
+    await hand_over(connections.publisher, ORDERS, [stamped.to_json()], _NOT_SAFE)
     return _accepted(order_id, repeated)
 
 
@@ -68,24 +64,6 @@ async def _admit(
     await check_products(connections, command, first_lines, dict(zip(first_lines, views, strict=True)), traceparent)
     (kept,) = await connections.redis.run(lambda pipeline: pipeline.set(key, sent, ex=A_DAY, nx=True, get=True))
     return is_repeated(kept, sent)
-
-
-async def hand_over(publisher: Publisher, destination: Destination, messages: Sequence[bytes]) -> None:
-    """Return when RabbitMQ has the messages safely; raises `Unavailable` when it did not say so in time.
-
-    A publish without a confirm may have arrived all the same. To repeat it is harmless: the inbox knows the ids.
-    """
-    deadline = asyncio.get_running_loop().time() + CONFIRM_DEADLINE
-    try:
-        async with asyncio.timeout_at(deadline):
-            while True:
-                try:
-                    return await publisher.publish(destination, messages)
-                except Unconfirmed:
-                    await asyncio.sleep(PAUSE)
-    except TimeoutError as error:
-        detail = "The order could not be handed over safely; send the same request with the same Idempotency-Key again."
-        raise Unavailable(detail) from error
 
 
 def _accepted(order_id: UUID, repeated: bool) -> web.Response:

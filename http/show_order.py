@@ -1,6 +1,8 @@
 """`GET /v1/orders/{id}`: one order, put together from what three contexts tell of it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -28,15 +30,28 @@ Parts = dict[str, "asyncio.Future[Body | None]"]
 PARTS: dict[str, type[Query]] = {"order": ShowOrder, "shipment": ShowShipment, "journey": ShowJourney}
 
 #: Members of the answer that are the order's own, as its context tells them.
-_OWN = ("status", "order_number", "currency", "total", "rejection_reason", "created_at", "completed_at", "metadata")
+_OWN = (
+    *("status", "order_number", "currency", "total", "rejection_reason", "return_reason", "return_refusal"),
+    *("created_at", "completed_at", "returned_at", "metadata"),
+)
 
 #: It holds a person's data and is out of date soon.
-_HEADERS = {"Cache-Control": "no-store"}
+HEADERS = {"Cache-Control": "no-store"}
 
 
 async def show_order(request: web.Request) -> web.Response:
     """Tell how an order stands. Parts that cannot be had in time are null and named in `incomplete`."""
     order_id = identity_in(request)
+    async with parts_of_order(request, order_id) as (order, parts):
+        return json_response(await composed(order_id, order, parts), headers=HEADERS)
+
+
+@asynccontextmanager
+async def parts_of_order(request: web.Request, order_id: UUID) -> AsyncIterator[tuple[Body | None, Parts]]:
+    """Ask for all parts of an order; its own part is awaited, None if its context has not come to the order yet.
+
+    Raises `Problem` for an order that nobody knows, and `NoAnswer` when its context is silent.
+    """
 
     def look_up(pipeline: Pipeline) -> None:
         pipeline.exists(fingerprint_key(order_id))
@@ -47,14 +62,12 @@ async def show_order(request: web.Request) -> web.Response:
     parts = _all_asked_for(request, order_id, dict(zip(PARTS, kept, strict=True)))
     try:
         order = await parts["order"]
-        if order is not None:
-            return json_response(await _composed(order_id, order, parts), headers=_HEADERS)
+        if order is None and not accepted:
+            raise Problem(NOT_FOUND, f"There is no order {order_id}.")
+        yield order, parts
     finally:
         for part in parts.values():
             part.cancel()
-    if accepted:
-        return json_response(_just_accepted(order_id), headers=_HEADERS)
-    raise Problem(NOT_FOUND, f"There is no order {order_id}.")
 
 
 def _all_asked_for(request: web.Request, order_id: UUID, kept: dict[str, bytes | None]) -> Parts:
@@ -68,7 +81,10 @@ def _all_asked_for(request: web.Request, order_id: UUID, kept: dict[str, bytes |
     return parts
 
 
-async def _composed(order_id: UUID, order: Body, parts: Parts) -> Body:
+async def composed(order_id: UUID, order: Body | None, parts: Parts) -> Body:
+    """Put an order's view together from what its parts turn out to be."""
+    if order is None:
+        return _just_accepted(order_id)
     told: Body = {}
     incomplete = []
     for part in ("shipment", "journey"):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from contexts.delivery.messages import CancelShipment, ScheduleDelivery
+from contexts.delivery.messages import CancelShipment, RecallShipment, ScheduleDelivery
 from contexts.delivery.model import Shipment, Shipments, Status, TrackingEvent, shipment_id
 from contexts.messages import Message
 from persistence import setwise
@@ -15,7 +15,7 @@ from persistence.tables.delivery import shipments, tracking_events
 
 _SHIPMENTS = """
     SELECT order_id, carrier, shipping_method, shipping_address, pieces, status, tracking_number, estimated_delivery,
-           refusal_code, attempts, version
+           refusal_code, attempts, version, shipped_at, recall_refusal
     FROM shipments WHERE id = ANY(%s) ORDER BY id FOR UPDATE
 """
 
@@ -30,7 +30,8 @@ class ShipmentTables(Shipments):
 
     def prefetch(self, messages: Sequence[Message]) -> None:
         """Lock and load the shipments."""
-        order_ids = {message.order_id for message in messages if isinstance(message, ScheduleDelivery | CancelShipment)}
+        kinds = ScheduleDelivery | CancelShipment | RecallShipment
+        order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
         for row in self._connection.execute(_SHIPMENTS, (sorted(map(shipment_id, order_ids)),)):
             order_id, carrier, method, address, pieces, status, *others = row
             shipment = Shipment(order_id, carrier, method, address, pieces, Status(status), *others)
@@ -67,9 +68,10 @@ def _change(shipment: Shipment) -> setwise.Row:
         "tracking_number": shipment.tracking_number,
         "status": shipment.status.value,
         "estimated_delivery": shipment.estimated_delivery,
-        "shipped_at": now if shipment.status is Status.SCHEDULED else None,
+        "shipped_at": shipment.shipped_at if shipment.status in (Status.SCHEDULED, Status.RECALLED) else None,
         "refusal_code": shipment.refusal_code,
-        "cancelled_at": now if shipment.status is Status.CANCELLED else None,
+        "cancelled_at": now if shipment.status in (Status.CANCELLED, Status.RECALLED) else None,
+        "recall_refusal": shipment.recall_refusal,
         "attempts": shipment.attempts,
         "updated_at": now,
         "version": shipment.version,

@@ -7,7 +7,14 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from contexts.inventory.messages import ExpireReservations, ReceiveStock, ReleaseStock, ReserveStock, ShowStock
+from contexts.inventory.messages import (
+    ExpireReservations,
+    ReceiveStock,
+    ReleaseStock,
+    ReserveStock,
+    RestockReturn,
+    ShowStock,
+)
 from contexts.inventory.model import Hold, LedgerEntry, Level, Reservation, Stocks
 from contexts.messages import Message
 from contexts.orders.messages import OrderCompleted
@@ -25,7 +32,8 @@ _LEVELS = """
 """
 
 _RESERVATIONS = """
-    SELECT order_id, product_id, warehouse_id, quantity, expires_at, status FROM inventory_reservations WHERE
+    SELECT order_id, product_id, warehouse_id, quantity, expires_at, status, shipped_at
+    FROM inventory_reservations WHERE
 """
 
 
@@ -49,7 +57,7 @@ class StockTables(Stocks):
         products: set[UUID] = set()
         for message in messages:
             match message:
-                case ReserveStock() | ReleaseStock() | OrderCompleted():
+                case ReserveStock() | ReleaseStock() | RestockReturn() | OrderCompleted():
                     orders.add(message.order_id)
                     products.update(line.product_id for line in message.lines)
                 case ReceiveStock():
@@ -105,12 +113,13 @@ class StockTables(Stocks):
         self.released.update(row[0] for row in released)
 
     def _take_reservations(self, query: LiteralString, parameters: tuple[Any, ...]) -> None:
-        for order_id, product_id, warehouse_id, quantity, expires_at, status in self._connection.execute(
+        for order_id, product_id, warehouse_id, quantity, expires_at, status, shipped_at in self._connection.execute(
             query, parameters
         ):
             reservation = Reservation(
                 order_id, product_id, warehouse_id, quantity, expires_at, Hold(status), stored=True
             )
+            reservation.shipped_at = shipped_at
             self.reservations.setdefault(reservation.order_id, []).append(reservation)
 
 
@@ -153,7 +162,8 @@ def _reservation_change(reservation: Reservation) -> setwise.Row:
         "status": reservation.status.value,
         "expires_at": reservation.expires_at,
         "released_at": reservation.changed_at if reservation.status is Hold.RELEASED else None,
-        "shipped_at": reservation.changed_at if reservation.status is Hold.SHIPPED else None,
+        "shipped_at": reservation.shipped_at,
+        "returned_at": reservation.changed_at if reservation.status is Hold.RETURNED else None,
     }
 
 

@@ -13,15 +13,8 @@ from pymongo import InsertOne, UpdateOne
 
 from contexts.messages import Message
 from contexts.notifications.messages import PutPreferences, PutTemplate
-from contexts.notifications.model import (
-    OCCASIONS,
-    Notification,
-    Notifications,
-    Preferences,
-    Status,
-    Template,
-    notification_key,
-)
+from contexts.notifications.model import Notification, Notifications, Preferences, Status, Template
+from contexts.notifications.occasions import notification_key, occasion_of
 from contexts.orders.messages import OrderClosed
 from persistence.collections import Document
 from persistence.mongo_store import MongoConnection, Operation
@@ -47,7 +40,7 @@ class NotificationCollections(Notifications):
         customers = {message.customer_id for message in messages if isinstance(message, OrderClosed | PutPreferences)}
         self._load_notifications({notification_key(event) for event in closed})
         self._load_preferences(customers)
-        self._load_templates(put, {OCCASIONS[type(event)].template for event in closed})
+        self._load_templates(put, {occasion_of(event).template for event in closed})
 
     def flush(self) -> None:
         """Insert what is new, update what was changed. Raises `OvertakenError` if another did so in the meantime."""

@@ -10,12 +10,13 @@ from psycopg.rows import dict_row
 from contexts.messages import Message
 from contexts.orders.masking import mask_email, mask_phone
 from contexts.orders.messages import ShowOrder
+from contexts.orders.model import FINAL, Status
 from contexts.views import A_MOMENT, AN_HOUR, View
 from persistence.orders import in_place
 
 _ORDERS = """
     SELECT id, order_number, status, currency, total_amount, customer_id, customer_email, customer_phone,
-           rejection_reason, metadata, created_at, completed_at, version
+           rejection_reason, return_reason, return_refusal, metadata, created_at, completed_at, returned_at, version
     FROM orders WHERE id = ANY(%s)
 """
 _ITEMS = """
@@ -54,7 +55,7 @@ class OrderViews:
         row = self._orders.get(order_id)
         if row is None:
             return None
-        final = row["status"] != "PENDING"
+        final = Status(row["status"]) in FINAL
         version = row["version"] + sum(payment["version"] for payment in row["payments"])
         return View("order", str(order_id), "order", version, _body(row), AN_HOUR if final else A_MOMENT)
 
@@ -70,9 +71,12 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
         "customer_email": mask_email(row["customer_email"]) if row["customer_email"] else None,
         "customer_phone": mask_phone(row["customer_phone"]) if row["customer_phone"] else None,
         "rejection_reason": row["rejection_reason"],
+        "return_reason": row["return_reason"],
+        "return_refusal": row["return_refusal"],
         "metadata": row["metadata"],
         "created_at": row["created_at"],
         "completed_at": row["completed_at"],
+        "returned_at": row["returned_at"],
         "lines": [_line(line) for line in in_place(row["id"], row["lines"])],
         "payments": [_payment(payment) for payment in row["payments"]],
     }

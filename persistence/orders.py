@@ -9,14 +9,14 @@ from psycopg.rows import dict_row
 
 from contexts.messages import Message
 from contexts.money import to_decimal, to_minor
-from contexts.orders.messages import CompleteOrder, PlaceOrder, PricedLine, RejectOrder
+from contexts.orders.messages import CompleteOrder, PlaceOrder, PricedLine, RefuseReturn, RejectOrder, ReturnOrder
 from contexts.orders.model import Order, OrderEvent, Orders, PriceCopy, Status
 from persistence import setwise
 from persistence.tables.orders import order_events, order_items, orders, price_copies
 
 _ORDERS = """
     SELECT id, customer_id, customer_email, customer_phone, currency, shipping_address, billing_address, created_at,
-           status, rejection_reason, completed_at, version
+           status, rejection_reason, completed_at, version, return_reason, returned_at, return_refusal
     FROM orders WHERE id = ANY(%s) ORDER BY id FOR UPDATE
 """
 
@@ -24,6 +24,9 @@ _ITEMS = """
     SELECT id, order_id, product_id, sku, name, quantity, unit_price, total_price
     FROM order_items WHERE order_id = ANY(%s)
 """
+
+#: What is about an order that there may be already.
+_ABOUT_ORDERS = PlaceOrder | CompleteOrder | RejectOrder | ReturnOrder | RefuseReturn
 
 _PRICES = """
     SELECT id, product_id, sku, name, price, currency, price_type, effective_from, effective_to, product_status,
@@ -42,7 +45,7 @@ class OrderTables(Orders):
 
     def prefetch(self, messages: Sequence[Message]) -> None:
         """Lock and load the orders; load the prices of what is ordered."""
-        wanted = {one.order_id for one in messages if isinstance(one, PlaceOrder | CompleteOrder | RejectOrder)}
+        wanted = {one.order_id for one in messages if isinstance(one, _ABOUT_ORDERS)}
         if wanted:
             self._load_orders(sorted(wanted))
         products = {line.product_id for one in messages if isinstance(one, PlaceOrder) for line in one.lines}
@@ -127,6 +130,9 @@ def _order(row: Mapping[str, Any], lines: tuple[PricedLine, ...]) -> Order:
         rejection_reason=row["rejection_reason"],
         completed_at=row["completed_at"],
         version=row["version"],
+        return_reason=row["return_reason"],
+        returned_at=row["returned_at"],
+        return_refusal=row["return_refusal"],
     )
 
 
@@ -169,6 +175,9 @@ def _order_change(order: Order) -> setwise.Row:
         "completed_at": order.completed_at,
         "rejection_reason": order.rejection_reason,
         "version": order.version,
+        "return_reason": order.return_reason,
+        "returned_at": order.returned_at,
+        "return_refusal": order.return_refusal,
     }
 
 

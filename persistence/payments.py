@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from contexts.messages import Message
 from contexts.money import to_decimal, to_minor
-from contexts.orders.messages import AuthorizePayment, CapturePayment, ReversePayment
+from contexts.orders.messages import AuthorizePayment, CapturePayment, RefundPayment, ReversePayment
 from contexts.orders.payment import OVER, Payment, Payments, Status, payment_id
 from persistence import setwise
 from persistence.orders import event_rows
@@ -35,7 +35,7 @@ class PaymentTables(Payments):
 
     def prefetch(self, messages: Sequence[Message]) -> None:
         """Lock and load the payments; of orders without one, load the total."""
-        kinds = AuthorizePayment | CapturePayment | ReversePayment
+        kinds = AuthorizePayment | CapturePayment | RefundPayment | ReversePayment
         order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
         cursor = self._connection.cursor(row_factory=dict_row)
         for row in cursor.execute(_PAYMENTS, (sorted(map(payment_id, order_ids)),)):

@@ -12,7 +12,8 @@ from contexts.messages import Message
 from contexts.views import A_MOMENT, AN_HOUR, View
 
 _SHIPMENTS = """
-    SELECT order_id, id AS shipment_id, status, carrier, tracking_number, estimated_delivery, refusal_code, version
+    SELECT order_id, id AS shipment_id, status, carrier, tracking_number, estimated_delivery, refusal_code,
+           recall_refusal, version
     FROM shipments WHERE order_id = ANY(%s)
 """
 _TRACKING = """

@@ -3,11 +3,25 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from actors.gateways.addresses import InvalidAddress, server_address
 from actors.gateways.batching import answered
-from actors.gateways.sandbox_http import NoAnswer, SandboxServer
-from contexts.delivery.carrier import Booked, Cancelled, Carrier, CarrierRequest, Operation, Refused, Unknown
+from actors.gateways.sandbox_http import MOST_ELEMENTS, NoAnswer
+from actors.gateways.sandbox_reports import SandboxReports, readable
+from contexts.delivery.carrier import (
+    Booked,
+    Cancelled,
+    Carrier,
+    CarrierRequest,
+    Label,
+    LabelPage,
+    LabelsBetween,
+    LabelsOf,
+    Operation,
+    Refused,
+    Unknown,
+)
 
 Outcome = Booked | Cancelled | Refused | Unknown
 
@@ -16,11 +30,26 @@ class SandboxCarrier:
     """A `Carrier`: one HTTP request for all bookings of a batch, one for all cancellations. Thread-safe."""
 
     def __init__(self, url: str, timeout_seconds: float = 5) -> None:
-        self._server = SandboxServer(url, timeout_seconds)
+        self._server = SandboxReports(url, timeout_seconds)
 
     def perform(self, requests: Sequence[CarrierRequest]) -> Sequence[Outcome]:
         """Perform each request; a fault of the line makes all requests of that HTTP call `Unknown`."""
         return answered(requests, self._look_up, self._perform)
+
+    def report(self, asked: LabelsOf | LabelsBetween) -> LabelPage | Unknown:
+        """Tell the carrier's own records; its list knows no time, it only grows."""
+        try:
+            if isinstance(asked, LabelsBetween):
+                records, following, end = self._server.page(
+                    "/v1/shipments/export", "shipments", asked.after, asked.limit
+                )
+                return LabelPage(readable(records, _label), following, end)
+            known: list[Any] = []
+            for start in range(0, len(asked.shipment_ids), MOST_ELEMENTS):
+                known += self._server.post("/v1/lookup", asked.shipment_ids[start : start + MOST_ELEMENTS])
+            return LabelPage(readable((one for one in known if one is not None), _label))
+        except NoAnswer as fault:
+            return Unknown(str(fault))
 
     def _look_up(self, requests: Sequence[CarrierRequest]) -> Sequence[Outcome | None]:
         answers = self._ask("/v1/lookup", requests, lambda request: request.shipment_id)
@@ -77,6 +106,12 @@ def _outcome(answer: Mapping[str, Any] | Unknown) -> Outcome:
         case {"status": "error", "reason": str() as reason}:
             return Unknown(reason)
     return Unknown(f"the carrier gave an answer that cannot be read: {answer!r}"[:200])
+
+
+def _label(record: Mapping[str, Any]) -> Label:
+    order_id = record["order_id"]
+    alive = record["state"] not in ("refused", "cancelled")
+    return Label(UUID(record["reference"]), order_id and UUID(order_id), alive, record.get("tracking_number"))
 
 
 def carrier_from(url: str) -> Carrier:

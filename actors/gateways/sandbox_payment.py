@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from actors.gateways.batching import answered
-from actors.gateways.sandbox_http import NoAnswer, SandboxServer
-from contexts.orders.gateway import Approved, Declined, GatewayRequest, Unknown
+from actors.gateways.sandbox_http import NoAnswer
+from actors.gateways.sandbox_reports import SandboxReports, readable
+from contexts.orders.gateway import (
+    Approved,
+    Charge,
+    ChargePage,
+    ChargesBetween,
+    ChargesOf,
+    Declined,
+    GatewayRequest,
+    Unknown,
+)
 
 Outcome = Approved | Declined | Unknown
 
@@ -14,11 +25,22 @@ class SandboxPaymentGateway:
     """A `PaymentGateway`: one HTTP request for a whole batch, and one more if answers were lost before. Thread-safe."""
 
     def __init__(self, url: str, timeout_seconds: float = 5) -> None:
-        self._server = SandboxServer(url, timeout_seconds)
+        self._server = SandboxReports(url, timeout_seconds)
 
     def perform(self, requests: Sequence[GatewayRequest]) -> Sequence[Outcome]:
         """Perform each request; a fault of the line makes all requests of that HTTP call `Unknown`."""
         return answered(requests, self._look_up, self._perform)
+
+    def report(self, asked: ChargesOf | ChargesBetween) -> ChargePage | Unknown:
+        """Tell the gateway's own records; its list knows no time, it only grows."""
+        try:
+            if isinstance(asked, ChargesBetween):
+                records, following, end = self._server.page("/v1/payments/export", "payments", asked.after, asked.limit)
+                return ChargePage(readable(records, _charge), following, end)
+            names = [str(reference.payment_id) for reference in asked.references]
+            return ChargePage(readable(self._server.named("/v1/payments", "payment_id", names), _charge))
+        except NoAnswer as fault:
+            return Unknown(str(fault))
 
     def _look_up(self, requests: Sequence[GatewayRequest]) -> Sequence[Outcome | None]:
         try:
@@ -57,3 +79,15 @@ def _outcome(answer: Mapping[str, Any]) -> Outcome:
         case {"status": "error", "reason": str() as reason}:
             return Unknown(reason)
     return Unknown(f"the gateway gave an answer that cannot be read: {answer!r}"[:200])
+
+
+def _charge(record: Mapping[str, Any]) -> Charge:
+    return Charge(
+        UUID(record["payment_id"]),
+        UUID(record["order_id"]),
+        record["transaction_id"],
+        record["currency"],
+        record["authorized_minor"] if record["state"] == "authorized" else 0,
+        record["captured_minor"],
+        record["refunded_minor"],
+    )

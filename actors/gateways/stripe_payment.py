@@ -12,7 +12,17 @@ from stripe import PaymentIntent, Refund, StripeClient
 
 from actors.gateways.stripe_http import StripeLine
 from actors.gateways.stripe_lookup import IntentSearch, carries
-from contexts.orders.gateway import Approved, Declined, GatewayRequest, Operation, Unknown
+from actors.gateways.stripe_reports import ChargeReports
+from contexts.orders.gateway import (
+    Approved,
+    ChargePage,
+    ChargesBetween,
+    ChargesOf,
+    Declined,
+    GatewayRequest,
+    Operation,
+    Unknown,
+)
 
 Outcome = Approved | Declined | Unknown
 #: Requests that one gateway has under way at once.
@@ -46,6 +56,7 @@ class StripePaymentGateway:
         self._intents, self._refunds = client.v1.payment_intents, client.v1.refunds
         self._search = IntentSearch(client)
         self._threads = ThreadPoolExecutor(CONCURRENT_REQUESTS, thread_name_prefix="stripe")
+        self._reports = ChargeReports(client, self._search)
         self._operations: Mapping[Operation, Callable[[GatewayRequest], Outcome]] = {
             Operation.AUTHORIZE: self._authorize,
             Operation.CAPTURE: self._capture,
@@ -56,6 +67,16 @@ class StripePaymentGateway:
     def perform(self, requests: Sequence[GatewayRequest]) -> Sequence[Outcome]:
         """Perform each request, several at once; a fault is an `Unknown` outcome of the request that met it."""
         return list(self._threads.map(self._perform_one, requests))
+
+    def report(self, asked: ChargesOf | ChargesBetween) -> ChargePage | Unknown:
+        """Tell Stripe's own records; a fault of one look-up makes the whole page unknown."""
+        try:
+            if isinstance(asked, ChargesBetween):
+                return self._reports.between(asked)
+            found = self._threads.map(self._reports.of, asked.references)
+            return ChargePage(tuple(charge for charges in found for charge in charges))
+        except stripe.StripeError as fault:
+            return Unknown(f"{type(fault).__name__}: {fault.user_message}")
 
     def _perform_one(self, request: GatewayRequest) -> Outcome:
         try:

@@ -67,9 +67,13 @@ class Context:
         self.back_off = back_off or BackOff()
         self.handlers: dict[type[Message], Handler | AskingHandler | QueryHandler] = {}
         self._open_store = store
-        self._repositories = repositories
+        self._repositories = dict(repositories)
         self._asking: dict[Callable[..., Any], tuple[Signature, Callable[[], Any]]] = {}
         self._running: Running | None = None
+
+    def keeps(self, collection: type[Any], storage: type[Any]) -> None:
+        """Say which storage class stands for one more collection, in a module beside the context's own."""
+        self._repositories[collection] = storage
 
     def actor(self, function: F) -> F:
         """Make `(message, repository) -> messages` an actor whose whole work is one transaction."""

@@ -6,7 +6,7 @@ Nobody waits for company: a message that comes alone is done alone, at once.
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Condition
+from threading import Lock
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -19,23 +19,20 @@ class Meeting(Generic[Item]):
         self._work = work
         self._largest = largest
         self._waiting: deque[_Share[Item]] = deque()
-        self._changed = Condition()
+        self._changing = Lock()
         self._busy = False
 
     def join(self, items: Sequence[Item]) -> None:
         """Return when all items are done; raises what the batch they were in raised."""
         share = _Share(items)
-        with self._changed:
+        with self._changing:
             self._waiting.append(share)
-        # A leader may find its own share not in the batch, where earlier ones filled it: then it goes on.
-        while not share.done:
-            with self._changed:
-                self._changed.wait_for(lambda: share.done or not self._busy)
-                if share.done:
-                    break
-                self._busy = True
-                batch = self._take()
-            self._lead(batch)
+            waits, self._busy = self._busy, True
+        if waits:
+            share.wait()
+        # Who is woken with work undone leads; its own share is the first that waits.
+        if not share.done:
+            self._lead()
         share.outcome()
 
     def _take(self) -> "list[_Share[Item]]":
@@ -47,28 +44,46 @@ class Meeting(Generic[Item]):
             size += len(share.items)
         return batch
 
-    def _lead(self, batch: "list[_Share[Item]]") -> None:
+    def _lead(self) -> None:
+        with self._changing:
+            _own, *others = batch = self._take()
         error: BaseException | None = None
         try:
             self._work([item for share in batch for item in share.items])
         except BaseException as raised:  # noqa: BLE001 - every thread of the batch raises it for itself
             error = raised
-        with self._changed:
-            for share in batch:
-                share.error, share.done = error, True
-            self._busy = False
-            self._changed.notify_all()
+        for share in batch:
+            share.error, share.done = error, True
+        self._hand_on()
+        for share in others:
+            share.wake()
+
+    def _hand_on(self) -> None:
+        """Let the thread that waits longest lead, and wake no other for it."""
+        with self._changing:
+            if self._waiting:
+                self._waiting[0].wake()
+            else:
+                self._busy = False
 
 
 class _Share(Generic[Item]):
-    """What one thread brought."""
+    """What one thread brought, and what wakes that thread."""
 
-    __slots__ = ("done", "error", "items")
+    __slots__ = ("_asleep", "done", "error", "items")
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
         self.done = False
         self.error: BaseException | None = None
+        self._asleep = Lock()
+        self._asleep.acquire()
+
+    def wait(self) -> None:
+        self._asleep.acquire()
+
+    def wake(self) -> None:
+        self._asleep.release()
 
     def outcome(self) -> None:
         if self.error is not None:

@@ -44,7 +44,7 @@ PLACE_ORDER = Saga[OrderPlaced](
     name="place_order",
     version=1,
     starts=OrderPlaced,
-    steps=(
+    stages=(
         Step(
             "reserve",
             Kind.COMPENSATABLE,
@@ -95,4 +95,5 @@ PLACE_ORDER = Saga[OrderPlaced](
     close_undone=lambda order, reason: RejectOrder(order_id=order.order_id, reason=reason),
     closed_undone=OrderRejected,
     abandoned_by=(ReservationExpired,),
+    returned_by="return_order",
 )

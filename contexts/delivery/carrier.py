@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -60,6 +60,48 @@ class Unknown:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One shipment as the carrier has it: `alive` until it was cancelled, never so where it was refused."""
+
+    shipment_id: UUID
+    order_id: UUID | None
+    alive: bool
+    tracking_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsOf:
+    """Asks for the labels of these shipments."""
+
+    shipment_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsBetween:
+    """Asks for a page of the labels whose reference was first used in [`since`, `until`); "" begins the first page.
+
+    A carrier whose list knows no time lists from `after` on, whatever the window.
+    """
+
+    since: datetime
+    until: datetime
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPage:
+    """Labels; `next` is where the next page begins, None after the last.
+
+    `end` is where a list that only grows has ended, so that a later look can begin there; "" where time tells.
+    """
+
+    labels: tuple[Label, ...]
+    next: str | None = None
+    end: str = ""
+
+
 class Carrier(Protocol):
     """A parcel carrier's booking desk."""
 
@@ -68,4 +110,8 @@ class Carrier(Protocol):
 
         Raises nothing for what one request meets: a fault is an `Unknown` outcome of that request.
         """
+        ...
+
+    def report(self, asked: LabelsOf | LabelsBetween) -> LabelPage | Unknown:
+        """Tell what the carrier's own records say; of references that it does not know, nothing. Raises nothing."""
         ...

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from contexts.messages import Command, JourneyEvent, Query
 from contexts.orders.messages import Address
+from contexts.reconciliation import Reconcile
 
 
 class ScheduleDelivery(Command):
@@ -61,3 +62,7 @@ class ShowShipment(Query):
     """Ask for the shipment of an order with its tracking."""
 
     order_id: UUID
+
+
+class ReconcileShipments(Reconcile):
+    """Compare a page of shipments with the carrier's records."""

@@ -15,13 +15,22 @@ class CannotCancel(Exception):
     """Raised when the carrier will not take a shipment back: an operator has to stop the parcel."""
 
 
+class NotScheduled(Exception):
+    """Raised when a parcel is to be recalled that the carrier never took: an operator has to see why."""
+
+
 class Status(StrEnum):
-    """Where a shipment stands. PENDING: the carrier was asked, or is about to be."""
+    """Where a shipment stands. PENDING: the carrier was asked, or is about to be. RECALLED: stopped on its way."""
 
     PENDING = "PENDING"
     SCHEDULED = "SCHEDULED"
     REFUSED = "REFUSED"
     CANCELLED = "CANCELLED"
+    RECALLED = "RECALLED"
+
+
+#: No label is alive in these, and none will be.
+DEAD = frozenset({Status.REFUSED, Status.CANCELLED, Status.RECALLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class TrackingEvent:
 
 @dataclass(slots=True)
 class Shipment:
-    """The parcel of one order."""
+    """The parcel of one order. `recall_refusal` is the carrier's code if it was asked to stop the parcel and cannot."""
 
     order_id: UUID
     carrier: str
@@ -53,6 +62,8 @@ class Shipment:
     refusal_code: str | None = None
     attempts: int = 0
     version: int = 0
+    shipped_at: datetime | None = None
+    recall_refusal: str | None = None
     tracking: list[TrackingEvent] = field(default_factory=list)
 
     @property
@@ -76,6 +87,7 @@ class Shipment:
             case Booked():
                 self.tracking_number, self.estimated_delivery = outcome.tracking_number, outcome.estimated_delivery
                 self._become(Status.SCHEDULED)
+                self.shipped_at = now
                 self.tracking.append(TrackingEvent(self.id, "SCHEDULED", "The carrier will fetch the parcel", now))
             case Refused():
                 self.refusal_code = outcome.code
@@ -85,7 +97,7 @@ class Shipment:
         """Forbid the booking, and have what was booked cancelled; None if no label can be alive."""
         if self.attempts == 0 and self.status is Status.PENDING:
             self._become(Status.CANCELLED)
-        if self.status in (Status.REFUSED, Status.CANCELLED):
+        if self.status in DEAD:
             return None
         return self._request(Operation.CANCEL, asked_before=True)
 
@@ -96,7 +108,26 @@ class Shipment:
         if isinstance(outcome, Cancelled) and self.status in (Status.PENDING, Status.SCHEDULED):
             self._become(Status.CANCELLED)
             self.tracking.append(TrackingEvent(self.id, "CANCELLED", "The shipment was cancelled", now))
-        return self.status in (Status.REFUSED, Status.CANCELLED)
+        return self.status in DEAD
+
+    def recall(self) -> CarrierRequest | None:
+        """Have the carrier stop the parcel; None if it said whether it can. Raises `NotScheduled`."""
+        if self.status not in (Status.SCHEDULED, Status.RECALLED):
+            raise NotScheduled(f"shipment {self.id} is {self.status}")
+        if self.status is Status.RECALLED or self.recall_refusal is not None:
+            return None
+        return self._request(Operation.CANCEL, asked_before=True)
+
+    def recalled(self, outcome: Outcome, now: datetime) -> bool:
+        """Record the outcome of a recall; return whether it is known. The first definite answer holds."""
+        if self.status is Status.SCHEDULED and self.recall_refusal is None:
+            if isinstance(outcome, Cancelled):
+                self._become(Status.RECALLED)
+                self.tracking.append(TrackingEvent(self.id, "RECALLED", "The parcel was stopped and comes back", now))
+            elif isinstance(outcome, Refused):
+                self.recall_refusal = outcome.code
+                self.version += 1
+        return self.status is Status.RECALLED or self.recall_refusal is not None
 
     def _request(self, operation: Operation, asked_before: bool) -> CarrierRequest:
         address = {name: str(value) for name, value in self.shipping_address.items()}
@@ -122,6 +153,13 @@ class Shipments:
         if shipment is None:
             shipment = self.shipments[order_id] = Shipment(order_id, self.carrier, method, address or {}, pieces)
         return shipment
+
+    def booked(self, order_id: UUID) -> Shipment:
+        """Return the shipment of an order that must have one; raises `NotScheduled`."""
+        try:
+            return self.shipments[order_id]
+        except KeyError:
+            raise NotScheduled(f"order {order_id} has no shipment") from None
 
 
 def shipment_id(order_id: UUID) -> UUID:

@@ -32,21 +32,43 @@ class NotHeld(Exception):
     """Raised when stock is to leave the warehouse for an order that holds none."""
 
 
+class NotShipped(Exception):
+    """Raised when stock is to come back that has not left the warehouse: the order's completion may still be told."""
+
+
 class Hold(StrEnum):
     """The state of a reservation."""
 
     ACTIVE = "ACTIVE"
     RELEASED = "RELEASED"
     SHIPPED = "SHIPPED"
+    RETURNED = "RETURNED"
+
+
+#: The states of what has left the warehouse, whether it is there again or not.
+GONE = frozenset({Hold.SHIPPED, Hold.RETURNED})
 
 
 class Movement(StrEnum):
-    """The kinds of ledger entries. Received and shipped change what is on hand, reserved and released what is held."""
+    """The kinds of ledger entries.
+
+    Received, shipped and returned change what is on hand; reserved, released and shipped what is held. So the ledger
+    replays to: on hand = received - shipped + returned; held = reserved - released - shipped.
+    """
 
     RECEIVED = "RECEIVED"
     RESERVED = "RESERVED"
     RELEASED = "RELEASED"
     SHIPPED = "SHIPPED"
+    RETURNED = "RETURNED"
+
+
+#: What brings a hold into a state: the state it must be in, the movement, what a unit adds to (on hand, held).
+_SETTLEMENTS = {
+    Hold.RELEASED: (Hold.ACTIVE, Movement.RELEASED, (0, -1)),
+    Hold.SHIPPED: (Hold.ACTIVE, Movement.SHIPPED, (-1, -1)),
+    Hold.RETURNED: (Hold.SHIPPED, Movement.RETURNED, (1, 0)),
+}
 
 
 @dataclass(slots=True)
@@ -89,6 +111,7 @@ class Reservation:
     status: Hold = Hold.ACTIVE
     stored: bool = False
     changed_at: datetime | None = None
+    shipped_at: datetime | None = None
 
     @property
     def id(self) -> UUID:
@@ -165,19 +188,29 @@ class Stocks:
     def release(self, order_id: UUID, now: datetime) -> None:
         """Give back what is held for an order, and hold nothing for it ever again. Raises `AlreadyShipped`."""
         held = self.reservations.get(order_id, [])
-        if any(reservation.status is Hold.SHIPPED for reservation in held):
+        if any(reservation.status in GONE for reservation in held):
             raise AlreadyShipped(f"order {order_id}")
-        self._settle(held, Hold.RELEASED, Movement.RELEASED, now)
+        self._settle(held, Hold.RELEASED, now)
         if order_id not in self.released:
             self.released.add(order_id)
             self.newly_released.add(order_id)
 
     def ship(self, order_id: UUID, now: datetime) -> None:
-        """Take what is held for an order out of the warehouses. Shipping twice is shipping once. Raises `NotHeld`."""
+        """Take what is held for an order out of the warehouses. Raises `NotHeld`.
+
+        Shipping twice is shipping once, also for an order that has come back since.
+        """
         held = self.reservations.get(order_id, [])
         if not held or any(reservation.status is Hold.RELEASED for reservation in held):
             raise NotHeld(f"order {order_id}")
-        self._settle(held, Hold.SHIPPED, Movement.SHIPPED, now)
+        self._settle(held, Hold.SHIPPED, now)
+
+    def restock(self, order_id: UUID, now: datetime) -> None:
+        """Take what left for an order back into its warehouses; twice is once. Raises `NotShipped`."""
+        held = self.reservations.get(order_id, [])
+        if not held or any(reservation.status not in GONE for reservation in held):
+            raise NotShipped(f"order {order_id}")
+        self._settle(held, Hold.RETURNED, now)
 
     def expire(self, now: datetime) -> list[UUID]:
         """Return the orders whose hold is over, each once a `HOLD`: what becomes of it is the journey's decision."""
@@ -199,16 +232,17 @@ class Stocks:
         version = sum(level.version for level in levels)
         return View("product", str(product_id), "stock", version, {"available": self.available(product_id)})
 
-    def _settle(self, held: Sequence[Reservation], status: Hold, movement: Movement, now: datetime) -> None:
+    def _settle(self, held: Sequence[Reservation], status: Hold, now: datetime) -> None:
+        before, movement, (on_hand, reserved) = _SETTLEMENTS[status]
         for reservation in held:
-            if reservation.status is not Hold.ACTIVE:
+            if reservation.status is not before:
                 continue
-            level = self._level(reservation)
-            gone = reservation.quantity if status is Hold.SHIPPED else 0
-            level.change(on_hand=-gone, reserved=-reservation.quantity)
-            self._book(movement, level, reservation.quantity, ("ORDER", reservation.order_id), now)
-            reservation.status = status
-            reservation.changed_at = now
+            level, quantity = self._level(reservation), reservation.quantity
+            level.change(on_hand=on_hand * quantity, reserved=reserved * quantity)
+            self._book(movement, level, quantity, ("ORDER", reservation.order_id), now)
+            reservation.status, reservation.changed_at = status, now
+            if status is Hold.SHIPPED:
+                reservation.shipped_at = now
 
     def _level(self, reservation: Reservation) -> Level:
         levels = self.levels[reservation.product_id]

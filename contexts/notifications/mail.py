@@ -12,7 +12,7 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 
 from contexts.money import to_decimal
 from contexts.notifications.messages import PutTemplate
-from contexts.orders.messages import OrderClosed, OrderRejected
+from contexts.orders.messages import OrderClosed, OrderRejected, OrderReturned, ReturnRefused
 
 #: The channel that mail is.
 EMAIL = "email"
@@ -109,16 +109,27 @@ def plain_text(html: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
+#: The reason of an order that came to nothing because its customer did not want it any more.
+CANCELLED = "cancelled"
+
 #: Why an order came to nothing, as a customer understands it.
 _REASONS = {
+    CANCELLED: "you cancelled it",
     "reserve_refused": "something you ordered is no longer in stock",
     "pay_refused": "your card was declined",
     "ship_refused": "our carrier cannot deliver to your address",
 }
 
+#: Why an order cannot come back, whatever the carrier calls it: the customer is told what to expect.
+_ON_ITS_WAY = "your parcel is on its way already and can no longer be stopped"
+
 
 def mail_context(event: OrderClosed) -> dict[str, Any]:
-    """Return the variables of templates: `order`, `customer` and `items`; amounts are decimal text."""
+    """Return the variables of templates: `order`, `customer` and `items`; amounts are decimal text.
+
+    `order.reason` is there for an order that came to nothing or cannot come back, `order.refund` (all that was taken
+    for it) for one that came back.
+    """
 
     def amount(minor: int) -> str:
         return str(to_decimal(minor, event.currency))
@@ -141,6 +152,10 @@ def mail_context(event: OrderClosed) -> dict[str, Any]:
     }
     if isinstance(event, OrderRejected):
         order["reason"] = _REASONS.get(event.reason, "it could not be completed")
+    elif isinstance(event, ReturnRefused):
+        order["reason"] = _ON_ITS_WAY
+    elif isinstance(event, OrderReturned):
+        order["refund"] = order["total"]
     customer = {"id": str(event.customer_id), "email": event.email}
     return {"order": order, "customer": customer, "items": items}
 
@@ -174,6 +189,28 @@ _DEFAULTS = {
         (
             "<p>we are sorry: your order {{ order.number }} was not carried out, because {{ order.reason }}. "
             "You pay nothing; what was held on your card is given back.</p>"
+        ),
+    ),
+    "order_cancelled": (
+        "Order {{order.number}} is cancelled",
+        (
+            "<p>you cancelled your order {{ order.number }}, and so it ends here. Nothing was charged; "
+            "what was held on your card is given back.</p>"
+        ),
+    ),
+    "order_returned": (
+        "Order {{order.number}} is cancelled, and your money is given back",
+        (
+            "<p>your order {{ order.number }} was cancelled after we had sent it. Its parcel was stopped: you need to "
+            "send nothing back. {{ order.refund }} {{ order.currency }} are given back to your card. "
+            "This comes back to us:</p>"
+        ),
+    ),
+    "return_refused": (
+        "Order {{order.number}} can no longer be cancelled",
+        (
+            "<p>we were asked to cancel your order {{ order.number }}. We are sorry: that is not possible any more, "
+            "because {{ order.reason }}. Your order stays as it was.</p>"
         ),
     ),
 }

@@ -13,7 +13,6 @@ import jinja2
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from contexts.messages import Message
 from contexts.notifications.mail import (
     EMAIL,
     Bounced,
@@ -25,7 +24,8 @@ from contexts.notifications.mail import (
     mail_context,
 )
 from contexts.notifications.messages import PutPreferences, PutTemplate
-from contexts.orders.messages import OrderClosed, OrderCompleted, OrderRejected
+from contexts.notifications.occasions import notification_key, occasion_of
+from contexts.orders.messages import OrderClosed
 
 _MAIL_DOMAIN = "firstviscount.example"
 
@@ -148,20 +148,6 @@ class Preferences:
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
-    """What there is to tell: its name in keys and records, and the template that tells it."""
-
-    event_type: str
-    template: str
-
-
-OCCASIONS: Mapping[type[Message], Occasion] = {
-    OrderCompleted: Occasion("order_completed", "order_confirmation"),
-    OrderRejected: Occasion("order_rejected", "order_rejected"),
-}
-
-
-@dataclass(frozen=True, slots=True)
 class Notification:
     """One thing told to one customer over one channel, once. `key` says which; what is final does not change."""
 
@@ -184,7 +170,7 @@ class Notification:
         """Return what the event gives to tell: to be sent, or SUPPRESSED if the customer does not want it."""
         return cls(
             notification_key(event),
-            OCCASIONS[type(event)].event_type,
+            occasion_of(event).event_type,
             event.order_id,
             event.customer_id,
             preferences.address(event.email),
@@ -216,11 +202,6 @@ class Notification:
             case Unknown(reason) if not self.is_final:
                 return replace(self, last_error=reason)
         return self
-
-
-def notification_key(event: OrderClosed) -> str:
-    """Name what is told to whom. The customer's id stands for the recipient: an address may change between attempts."""
-    return f"{OCCASIONS[type(event)].event_type}:{event.order_id}:{event.customer_id}:{EMAIL}"
 
 
 class Notifications:
@@ -259,7 +240,7 @@ class Notifications:
         if notification.is_final or notification.key in self._begun:
             self.notifications.setdefault(notification.key, notification)
             return None
-        template = self._in_use(OCCASIONS[type(event)].template)
+        template = self._in_use(occasion_of(event).template)
         subject, html = template.render(notification.context)
         self._begun.add(notification.key)
         self.notifications[notification.key] = notification.begun(template)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -60,6 +61,62 @@ class Unknown:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One payment as the gateway has it; an attempt that came to nothing has no amounts. Minor currency units.
+
+    `held_minor` is what is held now; `captured_minor` stays after a refund.
+    """
+
+    payment_id: UUID
+    order_id: UUID
+    transaction_id: str
+    currency: str
+    held_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeReference:
+    """A payment and the gateway's names of it, as far as they are known."""
+
+    payment_id: UUID
+    transaction_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChargesOf:
+    """Asks for all charges of these payments."""
+
+    references: tuple[ChargeReference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChargesBetween:
+    """Asks for a page of the charges that were made in [`since`, `until`); `after` is where it begins, "" at first.
+
+    A gateway whose list knows no time lists from `after` on, whatever the window.
+    """
+
+    since: datetime
+    until: datetime
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargePage:
+    """Charges; `next` is where the next page begins, None after the last.
+
+    `end` is where a list that only grows has ended, so that a later look can begin there; "" where time tells.
+    """
+
+    charges: tuple[Charge, ...]
+    next: str | None = None
+    end: str = ""
+
+
 class PaymentGateway(Protocol):
     """A card network's front desk."""
 
@@ -68,4 +125,8 @@ class PaymentGateway(Protocol):
 
         Raises nothing for what one request meets: a fault is an `Unknown` outcome of that request.
         """
+        ...
+
+    def report(self, asked: ChargesOf | ChargesBetween) -> ChargePage | Unknown:
+        """Tell what the gateway's own records say; of payments that it does not know, nothing. Raises nothing."""
         ...

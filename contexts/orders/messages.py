@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contexts.messages import Command, JourneyEvent, Query, Value
+from contexts.reconciliation import Reconcile
 
 
 class OrderLine(Value):
@@ -198,3 +199,7 @@ class ShowOrder(Query):
     """Ask for an order with its lines, payments and events."""
 
     order_id: UUID
+
+
+class ReconcilePayments(Reconcile, queue="payments"):
+    """Compare a page of payments with the gateway's records."""

@@ -8,7 +8,15 @@ from uuid import UUID, uuid5
 
 from contexts.catalog.messages import ProductChanged
 from contexts.money import largest_minor
-from contexts.orders.messages import OrderCompleted, OrderPlaced, OrderRejected, PlaceOrder, PricedLine
+from contexts.orders.messages import (
+    OrderCompleted,
+    OrderPlaced,
+    OrderRejected,
+    OrderReturned,
+    PlaceOrder,
+    PricedLine,
+    ReturnRefused,
+)
 from contexts.pricing import price_at
 
 #: The catalog's status of a product that may be sold.
@@ -27,11 +35,16 @@ class WrongState(Exception):
 
 
 class Status(StrEnum):
-    """Where an order stands. The last two are final."""
+    """Where an order stands. The last two are final; a completed order may still come back."""
 
     PENDING = "PENDING"
     COMPLETED = "COMPLETED"
     REJECTED = "REJECTED"
+    RETURNED = "RETURNED"
+
+
+#: Nothing more becomes of an order in these.
+FINAL = frozenset({Status.REJECTED, Status.RETURNED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +82,10 @@ class OrderEvent:
 
 @dataclass(slots=True)
 class Order:
-    """An order with its lines. Amounts are minor currency units."""
+    """An order with its lines. Amounts are minor currency units.
+
+    `return_refusal` says why a completed order cannot come back; None as long as nobody was told so.
+    """
 
     id: UUID
     customer_id: UUID
@@ -84,6 +100,9 @@ class Order:
     rejection_reason: str | None = None
     completed_at: datetime | None = None
     version: int = 0
+    return_reason: str | None = None
+    returned_at: datetime | None = None
+    return_refusal: str | None = None
     events: list[OrderEvent] = field(default_factory=list)
 
     @property
@@ -111,12 +130,30 @@ class Order:
 
     def reject(self, reason: str, at: datetime) -> OrderRejected:
         """Close the order as undone; rejecting twice is rejecting once. Raises `WrongState`."""
-        if self.status is Status.COMPLETED:
+        if self.status in (Status.COMPLETED, Status.RETURNED):
             raise WrongState(f"order {self.id} was completed, it cannot be rejected")
         if self.status is Status.PENDING:
             self.status, self.rejection_reason, self.completed_at = Status.REJECTED, reason, at
             self._changed("OrderRejected", {"reason": reason}, at)
         return OrderRejected(**self._closing(), reason=self.rejection_reason or reason)
+
+    def take_back(self, reason: str, at: datetime) -> OrderReturned:
+        """Close a completed order as returned; returning twice is returning once. Raises `WrongState`."""
+        if self.status not in (Status.COMPLETED, Status.RETURNED):
+            raise WrongState(f"order {self.id} is {self.status}, it cannot come back")
+        if self.status is Status.COMPLETED:
+            self.status, self.return_reason, self.returned_at = Status.RETURNED, reason, at
+            self._changed("OrderReturned", {"reason": reason}, at)
+        return OrderReturned(**self._closing(), reason=self.return_reason or reason)
+
+    def refuse_return(self, reason: str, at: datetime) -> ReturnRefused:
+        """Record that a completed order stays that; refusing twice is refusing once. Raises `WrongState`."""
+        if self.status is not Status.COMPLETED:
+            raise WrongState(f"order {self.id} is {self.status}, its return cannot be refused")
+        if self.return_refusal is None:
+            self.return_refusal = reason
+            self._changed("ReturnRefused", {"reason": reason}, at)
+        return ReturnRefused(**self._closing(), reason=self.return_refusal)
 
     def _closing(self) -> dict[str, Any]:
         return {

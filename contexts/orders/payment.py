@@ -52,6 +52,11 @@ class Payment:
     def id(self) -> UUID:
         return payment_id(self.order_id)
 
+    @property
+    def was_captured(self) -> bool:
+        """Whether the money was taken, whatever became of it then."""
+        return self.status in (Status.CAPTURED, Status.REFUNDED)
+
     def authorize(self, card_token: str, now: datetime) -> GatewayRequest | None:
         """Begin to hold the amount, or to ask again what became of it; None where there is nothing (more) to ask."""
         if self.status is Status.CREATED and self.amount_minor == 0:
@@ -80,10 +85,10 @@ class Payment:
                 self._become(Status.UNKNOWN, now)
 
     def capture(self, now: datetime) -> GatewayRequest | None:
-        """Begin to take the money; None if it was taken, or there is none. Raises `WrongState`."""
+        """Begin to take the money; None if it was taken, also if it was given back since. Raises `WrongState`."""
         if self.status is Status.AUTHORIZED and self.amount_minor == 0:
             self._become(Status.CAPTURED, now)
-        if self.status is Status.CAPTURED:
+        if self.was_captured:
             return None
         if self.status not in (Status.AUTHORIZED, Status.CAPTURING):
             raise WrongState(f"payment {self.id} is {self.status}, it cannot be captured")
@@ -98,6 +103,30 @@ class Payment:
         if isinstance(outcome, Approved) and self.status is Status.CAPTURING:
             self.captured_minor = self.amount_minor
             self._become(Status.CAPTURED, now)
+
+    def refund(self, now: datetime) -> GatewayRequest | None:
+        """Begin to give back what was taken; None if it was given back, or nothing had been taken.
+
+        Raises `WrongState` for a payment that was never captured. An answer may have been lost before: nothing is
+        written when the gateway is asked, so it is always looked up first.
+        """
+        if not self.was_captured:
+            raise WrongState(f"payment {self.id} is {self.status}, it cannot be refunded")
+        if self.status is Status.CAPTURED and self.captured_minor == 0:
+            self._become(Status.REFUNDED, now)
+        return None if self.status is Status.REFUNDED else self._request(Operation.REFUND, asked_before=True)
+
+    def refunded(self, outcome: Outcome | None, now: datetime) -> bool:
+        """Record the outcome of a refund; return whether the money is back.
+
+        Raises `WrongState` if the gateway declined it: that is an operator's.
+        """
+        if isinstance(outcome, Declined) and self.status is Status.CAPTURED:
+            raise WrongState(f"the gateway declined to refund payment {self.id}: {outcome.code}: {outcome.reason}")
+        if isinstance(outcome, Approved) and self.status is Status.CAPTURED:
+            self.refunded_minor = self.captured_minor
+            self._become(Status.REFUNDED, now)
+        return self.status is Status.REFUNDED
 
     def reverse(self, now: datetime) -> GatewayRequest | None:
         """Begin to give the money back; None where none is held or kept. No authorisation can follow."""

@@ -1,6 +1,6 @@
 """Coordination's tables: workflows for people to look at, sagas for the engine, events as the audit trail."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Uuid, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Uuid, text
 
 from persistence.tables.columns import context_metadata, document, identity, moment, moment_of_writing
 from persistence.tables.messaging import add_messaging_tables
@@ -40,10 +40,13 @@ sagas = Table(
     Column("current_step", String(200)),
     moment("due_at"),
     moment("step_started_at"),
+    moment("stuck_since"),
+    Column("next_action", String(200)),
+    Column("at_risk_minor", BigInteger),
     Index("idx_associated_id", "associated_id"),
     Index("idx_saga_type", "saga_type"),
-    Index("idx_sagas_due_at", "due_at", postgresql_where=text("status IN ('RUNNING', 'COMPENSATING')")),
-    Index("idx_sagas_stuck", "updated_at", postgresql_where=text("status = 'STUCK'")),
+    Index("idx_sagas_due_at", "due_at", postgresql_where=text("status IN ('RUNNING', 'COMPENSATING', 'STUCK')")),
+    Index("idx_sagas_stuck", "stuck_since", "next_action", postgresql_where=text("status = 'STUCK'")),
     postgresql_with={"fillfactor": 70},
 )
 

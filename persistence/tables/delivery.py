@@ -4,6 +4,7 @@ from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, String
 
 from persistence.tables.columns import context_metadata, document, identity, moment, moment_of_writing, required_moment
 from persistence.tables.messaging import add_messaging_tables
+from persistence.tables.reconciliation import add_reconciliation_tables, change_index
 
 METADATA = context_metadata()
 MESSAGING = add_messaging_tables(METADATA)
@@ -29,10 +30,12 @@ shipments = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     moment("updated_at"),
     Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("recall_refusal", String(100)),
     Index("idx_order_id", "order_id"),
     Index("idx_tracking_number", "tracking_number"),
     Index("idx_status", "status"),
     Index("idx_shipments_carrier", "carrier"),
+    change_index("idx_shipments_updated_at"),
     Index("idx_pending_shipments", "created_at", postgresql_where=text("status = 'PENDING'")),
     postgresql_with={"fillfactor": 70},
 )
@@ -65,3 +68,5 @@ carrier_configs = Table(
     Index("idx_carrier_configs_carrier", "carrier"),
     Index("idx_active", "active"),
 )
+
+reconciliations, shipment_discrepancies = add_reconciliation_tables(METADATA, "shipment")

@@ -55,6 +55,7 @@ inventory_reservations = Table(
     moment_of_writing("created_at"),
     moment("released_at"),
     moment("shipped_at"),
+    moment("returned_at"),
     UniqueConstraint("order_id", "product_id", "warehouse_id"),
     CheckConstraint("quantity > 0", name="quantity"),
     Index("idx_order_id", "order_id"),

@@ -14,6 +14,7 @@ from persistence.tables.columns import (
     required_moment,
 )
 from persistence.tables.messaging import add_messaging_tables
+from persistence.tables.reconciliation import add_reconciliation_tables, change_index
 
 METADATA = context_metadata()
 MESSAGING = add_messaging_tables(METADATA)
@@ -37,6 +38,9 @@ orders = Table(
     document("metadata"),
     Column("rejection_reason", String(100)),
     Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("return_reason", String(100)),
+    moment("returned_at"),
+    Column("return_refusal", String(100)),
     CheckConstraint("total_amount >= 0", name="total_amount"),
     Index("idx_customer_id", "customer_id"),
     Index("idx_orders_status", "status"),
@@ -93,6 +97,7 @@ payments = Table(
     Index("idx_payments_order_id", "order_id"),
     Index("idx_payments_status", "status"),
     Index("idx_gateway_transaction_id", "gateway_transaction_id"),
+    change_index("idx_payments_updated_at"),
     postgresql_with={"fillfactor": 70},
 )
 
@@ -127,3 +132,5 @@ price_copies = Table(
     Column("product_version", Integer, nullable=False),
     Index("idx_price_copies_product_effective", "product_id", "effective_from"),
 )
+
+reconciliations, payment_discrepancies = add_reconciliation_tables(METADATA, "payment")

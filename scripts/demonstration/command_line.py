@@ -23,6 +23,7 @@ from demonstration.run import Options, Run
 from demonstration.setting_up import SetUpError
 from local_servers import places
 from local_servers.errors import ServerError
+from operations.errors import ServerAway
 
 DESCRIPTION = """\
 Runs the main job on real input, from nothing: sets everything up, loads a catalogue, replays real purchases of the
@@ -38,7 +39,7 @@ exit code: 0 every order is final, each as expected, and the money is right to t
            130 interrupted: everything that was started is stopped, run it again
 """
 
-FAULTS = (DataError, NotLoadedError, SetUpError, ManagerEndedError, ServerError, OSError)
+FAULTS = (DataError, NotLoadedError, SetUpError, ManagerEndedError, ServerError, ServerAway, OSError)
 SERVER_FAULTS = (psycopg.Error, pymongo.errors.PyMongoError, AMQPError)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from rich.console import Console
 
 from contexts.messages import Stamped
-from demonstration import catalogue, cdnow, checking, conservation, display, journeys, loading, outcomes, report, stock
+from demonstration import catalogue, cdnow, checking, display, journeys, loading, outcomes, report, stock
 from demonstration.databases import one_number
 from demonstration.outcomes import PlannedOrder
 from demonstration.processes import Processes, stop_earlier
@@ -153,12 +153,12 @@ class Run:
         final = list(tally.came)
         with step("check: what stores and providers say of every order"):
             await self._meanwhile(checking.settled(final))
-            facts = await asyncio.to_thread(checking.gather, ids, products, tally.first_post)
-            result.captured_cents = conservation.captured_minor(facts)
+            audited, disagreements = await asyncio.to_thread(checking.checked, ids, tally.in_flight)
+            result.captured_cents = audited.kept_minor.get(checking.CURRENCY, 0)
             result.violations += tally.refused + outcomes.surprises(tally.accepted, tally.came)
             result.violations += await asyncio.to_thread(journeys.hanging, tally.in_flight)
-            result.violations += conservation.violations(facts)
-            result.notes += conservation.notes(facts)
+            result.violations += disagreements
+            result.notes += audited.notes
             references = [*ids, *(one.correlation_id for one in delivered)]
             after = await asyncio.to_thread(stock.read_stock, products, references)
             sold = outcomes.units_sold(result.planned)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import local_servers
 from local_servers.errors import ServerError
-from operations import dead_letters, orders, queues, sagas, stock, unreadable
+from operations import audit, dead_letters, discrepancies, orders, queues, reconcile, replay, sagas, stock, unreadable
 from operations.commands import CANNOT, DONE
 from operations.errors import ServerAway, WrongUse
 from operations.printing import say
@@ -26,12 +26,15 @@ examples:
   scripts/ops sagas list --older-than 5m
   scripts/ops orders show 7c9e6679-7425-40de-944b-e07fc1f90ae7
   scripts/ops stock show CD-00042 --as-of 2026-11-22T18:00
+  scripts/ops reconcile --since 1h
+  scripts/ops discrepancies list
+  scripts/ops audit --since 1h
 
 exit code: 0 done; 1 nothing found, or not all done; 2 wrong use, or a server is away
 """
 
 #: Every module of these adds its commands.
-MODULES = (queues, dead_letters, unreadable, sagas, orders, stock)
+MODULES = (queues, dead_letters, unreadable, sagas, orders, stock, audit, replay, discrepancies, reconcile)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -14,7 +14,8 @@ from persistence.dead_letters import DeadLetters, Wanted
 Facts = dict[str, Any]
 
 _ORDER = """
-    SELECT id, order_number, status, rejection_reason, total_amount, currency, customer_id, customer_email,
+    SELECT id, order_number, status, rejection_reason, return_reason, return_refusal, returned_at, total_amount,
+           currency, customer_id, customer_email,
            customer_phone, shipping_address, billing_address, created_at, completed_at, version
     FROM orders WHERE id = %s
 """
@@ -31,7 +32,8 @@ _ORDER_EVENTS = """
     WHERE order_id = %s ORDER BY created_at, sequence
 """
 _RESERVATIONS = """
-    SELECT product_id, warehouse_id, quantity, status, created_at, expires_at, released_at, shipped_at
+    SELECT product_id, warehouse_id, quantity, status, created_at, expires_at, released_at, shipped_at,
+           returned_at
     FROM inventory_reservations WHERE order_id = %s ORDER BY product_id, warehouse_id
 """
 _MOVEMENTS = """
@@ -39,8 +41,8 @@ _MOVEMENTS = """
     FROM inventory_movements WHERE reference_type = 'ORDER' AND reference_id = %s ORDER BY created_at
 """
 _SHIPMENTS = """
-    SELECT id, status, carrier, shipping_method, tracking_number, estimated_delivery, refusal_code, attempts, pieces,
-           shipping_address, created_at, shipped_at, cancelled_at
+    SELECT id, status, carrier, shipping_method, tracking_number, estimated_delivery, refusal_code, recall_refusal,
+           attempts, pieces, shipping_address, created_at, shipped_at, cancelled_at
     FROM shipments WHERE order_id = %s ORDER BY created_at
 """
 _TRACKING = """

@@ -7,8 +7,13 @@ from typing import Any
 Facts = Mapping[str, Any]
 Entry = dict[str, Any]
 
-#: What an order is after its first event; every later one is called after the status that it brings.
-FIRST_STATUS = {"OrderPlaced": "PENDING"}
+#: What an order is after an event that is told as `Order...`; its other events leave its status as it is.
+STATUS_AFTER = {
+    "OrderPlaced": "PENDING",
+    "OrderCompleted": "COMPLETED",
+    "OrderRejected": "REJECTED",
+    "OrderReturned": "RETURNED",
+}
 
 
 def merged(facts: Facts) -> list[Entry]:
@@ -22,22 +27,18 @@ def as_of(facts: Facts, until: datetime) -> Entry:
     """Return what the events up to a moment tell: status of order, payment and journey; None where nothing happened."""
     events = [event for event in facts.get("order_events", []) if event["at"] <= until]
     of_payment = [event for event in events if event["event_type"].startswith("Payment")]
-    of_order = [event for event in events if not event["event_type"].startswith("Payment")]
+    statuses = [STATUS_AFTER[event["event_type"]] for event in events if event["event_type"] in STATUS_AFTER]
     paid: Facts = of_payment[-1]["payload"] if of_payment else {}
     steps = [event for event in (facts.get("journey") or {}).get("timeline", []) if event["at"] <= until]
     return {
         "as_of": until,
-        "order_status": _order_status(of_order[-1]["event_type"]) if of_order else None,
+        "order_status": statuses[-1] if statuses else None,
         "payment_status": paid.get("status"),
         "captured_minor": paid.get("captured_minor"),
         "refunded_minor": paid.get("refunded_minor"),
         "journey_last": steps[-1]["what"] if steps else None,
         "journey_step": steps[-1]["step"] if steps else None,
     }
-
-
-def _order_status(event_type: str) -> str:
-    return FIRST_STATUS.get(event_type) or event_type.removeprefix("Order").upper()
 
 
 def _entry(at: datetime, context: str, what: str, **detail: Any) -> Entry:

@@ -29,6 +29,7 @@ EFFECTS = {
     Movement.RESERVED: (0, 1),
     Movement.RELEASED: (0, -1),
     Movement.SHIPPED: (-1, -1),
+    Movement.RETURNED: (1, 0),
 }
 
 _LEVELS = """

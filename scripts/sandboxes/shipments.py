@@ -10,11 +10,14 @@ import orjson
 
 UNSERVED_COUNTRY = "XX"
 UNSERVED_POSTAL_CODE = "REFUSE"
+#: A parcel to a postal code that begins so is on its way as soon as it is booked: it cannot be cancelled any more.
+UNSTOPPABLE_POSTAL_CODE = "TRANSIT"
 #: Days to the door by shipping method; any other method takes `STANDARD_DAYS`.
 DAYS = {"OVERNIGHT": 1, "EXPRESS": 2}
 STANDARD_DAYS = 5
 CONFLICT = {"status": "error", "reason": "this reference was used for another shipment"}
 CANCELLED = {"status": "refused", "code": "cancelled", "reason": "The shipment was cancelled."}
+IN_TRANSIT = {"status": "refused", "code": "in_transit", "reason": "The parcel is on its way."}
 
 
 class MalformedBooking(ValueError):
@@ -32,6 +35,7 @@ class Shipment:
     estimated_delivery: str | None = None
     refusal: dict[str, str] | None = None
     fingerprint: int = 0
+    stoppable: bool = True
 
     def outcome(self) -> dict[str, Any]:
         """Return what a booking under this reference is answered."""
@@ -71,15 +75,18 @@ class BookingDesk:
         if not refusal:
             shipment.tracking_number = _tracking_number(shipment.reference)
             shipment.estimated_delivery = _door_date(booking["shipping_method"], today)
+            shipment.stoppable = not booking["address"].get("postal_code", "").startswith(UNSTOPPABLE_POSTAL_CODE)
             self.totals["pieces"] += booking["pieces"]
         self._add(shipment)
         return shipment.outcome()
 
     def cancel(self, reference: str) -> dict[str, Any]:
-        """See to it that no label is alive under the reference, now or later."""
+        """See to it that no label is alive under the reference, now or later; refuse it for a parcel on its way."""
         shipment = self._by_reference.get(reference)
         if shipment is None:
             self._add(Shipment(reference, "cancelled"))
+        elif not shipment.stoppable:
+            return IN_TRANSIT
         elif shipment.state != "cancelled":
             self.totals[shipment.state] -= 1
             self.totals["cancelled"] += 1

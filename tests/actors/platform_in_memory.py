@@ -18,7 +18,7 @@ from actors.orders import ORDERS
 from actors.payments import PAYMENTS
 from actors.runtime.handlers import AskingHandler, Handler, TryAgain
 from contexts.catalog.model import Products
-from contexts.coordination.journey import Journeys
+from contexts.coordination.journeys import Journeys
 from contexts.coordination.messages import SweepDeadlines
 from contexts.delivery.model import Shipments
 from contexts.inventory.messages import ExpireReservations

@@ -14,6 +14,7 @@ ParcelOutcome = carrier.Booked | carrier.Cancelled | carrier.Refused | carrier.U
 
 DECLINED_CARD = "tok_chargeDeclined"
 UNSERVED = "REFUSE"
+UNSTOPPABLE = "TRANSIT"
 
 
 @dataclass
@@ -83,6 +84,8 @@ class Parcels:
     def _done(self, request: carrier.CarrierRequest) -> carrier.Booked | carrier.Cancelled | carrier.Refused:
         shipment = request.shipment_id
         if request.operation is carrier.Operation.CANCEL:
+            if shipment in self.alive and request.shipping_address["postal_code"] == UNSTOPPABLE:
+                return carrier.Refused("in_transit", "the parcel is on its way")
             self.alive.discard(shipment)
             self.cancelled.add(shipment)
             return carrier.Cancelled()

@@ -27,7 +27,7 @@ from contexts.messages import Message, Stamped, first_cause
 from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unknown
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.notifications.model import Notifications
-from contexts.orders.messages import OrderCompleted, OrderRejected
+from contexts.orders.messages import OrderClosed, OrderCompleted, OrderRejected, OrderReturned, ReturnRefused
 from contexts.views import View
 from persistence.collections import ensure_collections
 from persistence.databases import notifications_database
@@ -246,7 +246,7 @@ def worker(database: Documents, smtp: SmtpMail) -> Worker:
     return Worker(MongoStore("notifications", database), smtp)
 
 
-def closed(kind: type[OrderCompleted] | type[OrderRejected] = OrderCompleted, **changes: Any) -> Stamped:
+def closed(kind: type[OrderClosed] = OrderCompleted, **changes: Any) -> Stamped:
     """What an order's end tells, as it comes from the queue."""
     fields: dict[str, Any] = {
         "order_id": uuid4(),
@@ -278,6 +278,33 @@ def test_both_ends_of_an_order_are_told(worker: Worker, mail_server: MailServer,
     assert subjects == ["Order FV-1 Confirmed", "Order FV-2 could not be fulfilled"]
     assert statuses(database) == ["SENT", "SENT"]
     assert database["outbox"].count_documents({}) == 0
+
+
+def test_a_cancelled_order_a_return_and_its_refusal_are_each_told_once(
+    worker: Worker, mail_server: MailServer, database: Documents
+) -> None:
+    events = [
+        closed(OrderRejected, order_number="FV-1", reason="cancelled"),
+        closed(OrderReturned, order_number="FV-2", reason="cancelled"),
+        closed(ReturnRefused, order_number="FV-3", reason="recall_refused"),
+    ]
+
+    for event in events:
+        worker.process(event)
+        worker.process(replace(event, id=uuid4()))
+
+    assert [mail["Subject"] for mail in mail_server.taken] == [
+        "Order FV-1 is cancelled",
+        "Order FV-2 is cancelled, and your money is given back",
+        "Order FV-3 can no longer be cancelled",
+    ]
+    (text,) = (
+        part.get_content() for part in mail_server.taken[1].iter_parts() if part.get_content_subtype() == "plain"
+    )
+    assert "12.34 USD are given back to your card" in text
+    told = database["notifications"].distinct("metadata.event_type")
+    assert told == ["order_rejected", "order_returned", "return_refused"]
+    assert statuses(database) == ["SENT"] * 3
 
 
 def test_a_message_that_comes_twice_makes_one_mail(worker: Worker, mail_server: MailServer) -> None:

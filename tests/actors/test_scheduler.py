@@ -5,11 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from actors.scheduler import SCHEDULE, Tick
-from contexts.coordination.journey import RESEND_AFTER
 from contexts.coordination.messages import SweepDeadlines
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.transitions import RESEND_AFTER
+from contexts.delivery.messages import ReconcileShipments
 from contexts.inventory.messages import ExpireReservations
 from contexts.messages import Stamped
+from contexts.orders.messages import ReconcilePayments
+from contexts.reconciliation import RECONCILE_LAG
 from tests.contexts.examples import NOW
 
 TICK = Tick(5, lambda at: SweepDeadlines(at=at))
@@ -41,8 +44,22 @@ def test_a_tick_tells_its_own_time_and_can_be_read_from_the_wire() -> None:
     assert Stamped.from_dict(tick.to_dict()) == tick
 
 
-def test_deadlines_and_holds_are_looked_after() -> None:
-    assert {type(tick.command(NOW)) for tick in SCHEDULE} == {SweepDeadlines, ExpireReservations}
+def test_deadlines_holds_payments_and_shipments_are_looked_after() -> None:
+    kinds = {SweepDeadlines, ExpireReservations, ReconcilePayments, ReconcileShipments}
+
+    assert {type(tick.command(NOW)) for tick in SCHEDULE} == kinds
+
+
+def test_a_look_of_a_reconciliation_stays_behind_its_tick_and_has_a_name_of_its_own() -> None:
+    looks = [
+        command
+        for tick in SCHEDULE
+        for at in (NOW, NOW + timedelta(seconds=60))
+        if isinstance(command := tick.command(at), ReconcilePayments | ReconcileShipments)
+    ]
+
+    assert {look.until for look in looks} == {NOW - RECONCILE_LAG, NOW + timedelta(seconds=60) - RECONCILE_LAG}
+    assert len({look.run_id for look in looks}) == len(looks) == 4
 
 
 def test_deadlines_are_swept_far_more_often_than_they_fall_due() -> None:

@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from contexts.coordination.journey import RESEND_AFTER, Journey, Status, UnknownJourney
+from contexts.coordination.journey import Journey
 from contexts.coordination.messages import ShowJourney, SweepDeadlines
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.transitions import RESEND_AFTER, Status, UnknownJourney
 from contexts.inventory.messages import StockReleased, StockReserved, StockUnavailable
 from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import (
@@ -76,7 +77,7 @@ def test_a_journey_is_found_again_at_its_step_with_everything_it_is_about(store:
 
     journey = journey_of(store, order)
     assert sent == [AuthorizePayment(order_id=order.order_id, card_token="tok_visa")]
-    assert (journey.status, journey.step and journey.step.name, journey.version) == (Status.RUNNING, "pay", 2)
+    assert (journey.status, journey.current_step, journey.version) == (Status.RUNNING, "pay", 2)
     assert journey.order == order
     assert journey.due_at == NOW + timedelta(seconds=1) + PLACE_ORDER.steps[1].deadline
 

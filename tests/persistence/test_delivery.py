@@ -1,13 +1,13 @@
 """Shipments in a real PostgreSQL: what was decided is found again."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from contexts.delivery.carrier import Booked, Cancelled, CarrierRequest, Operation, Refused, Unknown
-from contexts.delivery.messages import CancelShipment, ScheduleDelivery, ShowShipment
+from contexts.delivery.messages import CancelShipment, RecallShipment, ScheduleDelivery, ShowShipment
 from contexts.delivery.model import Shipment, Status
 from contexts.orders.messages import Address
 from persistence.delivery import ShipmentTables
@@ -122,3 +122,66 @@ def test_a_cancelled_shipment_is_found_again_with_what_befell_it(store: Postgres
     assert view is not None
     assert (view.body["status"], view.body["tracking_number"]) == ("CANCELLED", booking.tracking_number)
     assert sorted(event["event_type"] for event in view.body["tracking"]) == ["CANCELLED", "SCHEDULED"]
+
+
+def recall(store: PostgresStore, order_id: UUID, outcome: Any) -> CarrierRequest | None:
+    """Ask and conclude, each in a transaction of its own."""
+    command = RecallShipment(order_id=order_id)
+    with loaded(store, ShipmentTables, command) as shipments:
+        request = shipments.booked(order_id).recall()
+    with loaded(store, ShipmentTables, command) as shipments:
+        shipments.booked(order_id).recalled(outcome if request else None, NOW + timedelta(days=1))
+    return request
+
+
+def times(store: PostgresStore, order_id: UUID) -> Any:
+    """Return when a parcel was shipped, and whether its label was cancelled."""
+    with store.transaction() as transaction:
+        return transaction.connection.execute(
+            "SELECT shipped_at, cancelled_at IS NOT NULL FROM shipments WHERE order_id = %s", (order_id,)
+        ).fetchone()
+
+
+def test_a_recalled_shipment_is_found_again_with_what_befell_it_and_is_recalled_once(store: PostgresStore) -> None:
+    order_id = uuid4()
+    book(store, order_id)
+    booked(store, order_id, a_booking())
+
+    request = recall(store, order_id, Cancelled())
+
+    assert request is not None
+    assert request.operation is Operation.CANCEL
+    assert shipment_of(store, order_id).status is Status.RECALLED
+    assert times(store, order_id) == (NOW, True)
+    assert recall(store, order_id, Cancelled()) is None
+    with loaded(store, ShipmentViews, ShowShipment(order_id=order_id, reply_to="", query_id=uuid4())) as views:
+        view = views.view(order_id)
+    assert view is not None
+    assert view.body["status"] == "RECALLED"
+    assert [event["event_type"] for event in view.body["tracking"]] == ["SCHEDULED", "RECALLED"]
+
+
+def test_a_refused_recall_is_found_again_and_changes_nothing_else(store: PostgresStore) -> None:
+    order_id = uuid4()
+    book(store, order_id)
+    booked(store, order_id, a_booking())
+
+    recall(store, order_id, Refused("in_transit", "no"))
+
+    found = shipment_of(store, order_id)
+    assert (found.status, found.recall_refusal, found.refusal_code) == (Status.SCHEDULED, "in_transit", None)
+    assert times(store, order_id) == (NOW, False)
+    assert recall(store, order_id, Cancelled()) is None
+    assert shipment_of(store, order_id).status is Status.SCHEDULED
+
+
+def test_a_recall_whose_answer_was_lost_is_asked_again(store: PostgresStore) -> None:
+    order_id = uuid4()
+    book(store, order_id)
+    booked(store, order_id, a_booking())
+
+    first, second = (recall(store, order_id, outcome) for outcome in (Unknown("time-out"), Cancelled()))
+
+    assert first is not None
+    assert first == second
+    assert shipment_of(store, order_id).status is Status.RECALLED

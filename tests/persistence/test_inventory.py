@@ -11,8 +11,16 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from contexts.inventory.messages import ExpireReservations, Line, ReceiveStock, ReleaseStock, ReserveStock, ShowStock
-from contexts.inventory.model import HOLD, Hold, OutOfStock
+from contexts.inventory.messages import (
+    ExpireReservations,
+    Line,
+    ReceiveStock,
+    ReleaseStock,
+    ReserveStock,
+    RestockReturn,
+    ShowStock,
+)
+from contexts.inventory.model import HOLD, Hold, NotShipped, OutOfStock
 from contexts.orders.messages import OrderCompleted, PricedLine
 from persistence.inventory import StockTables
 from persistence.postgres_store import PostgresStore
@@ -83,6 +91,17 @@ def ship(store: PostgresStore, command: ReserveStock) -> None:
         stocks.ship(event.order_id, NOW)
 
 
+def ship_and_take_back(store: PostgresStore, command: ReserveStock) -> None:
+    ship(store, command)
+    take_back(store, command)
+
+
+def take_back(store: PostgresStore, command: ReserveStock, now: datetime = NOW) -> None:
+    order = RestockReturn(order_id=command.order_id, lines=command.lines)
+    with loaded(store, StockTables, order) as stocks:
+        stocks.restock(order.order_id, now)
+
+
 def counters(store: PostgresStore, product_id: UUID) -> list[tuple[int, int]]:
     """Return (on hand, reserved) of each warehouse, as a fresh repository loads them."""
     with loaded(store, StockTables, ShowStock(product_id=product_id, reply_to="", query_id=uuid4())) as stocks:
@@ -95,7 +114,7 @@ def replayed(store: PostgresStore, product_id: UUID) -> Counter[tuple[UUID, str]
         rows = transaction.connection.execute(
             "SELECT warehouse_id, movement_type, quantity FROM inventory_movements WHERE product_id = %s", (product_id,)
         ).fetchall()
-    effects = {"RECEIVED": (1, 0), "RESERVED": (0, 1), "RELEASED": (0, -1), "SHIPPED": (-1, -1)}
+    effects = {"RECEIVED": (1, 0), "RESERVED": (0, 1), "RELEASED": (0, -1), "SHIPPED": (-1, -1), "RETURNED": (1, 0)}
     sums: Counter[tuple[UUID, str]] = Counter()
     for warehouse, movement, quantity in rows:
         on_hand, reserved = effects[movement]
@@ -131,6 +150,48 @@ def test_reserving_releasing_and_shipping_twice_is_doing_it_once(store: Postgres
         ship(store, kept)
 
     assert counters(store, product_id) == [(8, 0)]
+
+
+def test_what_comes_back_is_found_again_and_comes_back_once(store: PostgresStore) -> None:
+    product_id, later = received(store, 10), NOW + timedelta(days=1)
+    command = wanted((product_id, 3))
+    reserve(store, command)
+    with pytest.raises(NotShipped):
+        take_back(store, command)
+    ship(store, command)
+
+    for _ in range(2):
+        take_back(store, command, later)
+
+    assert counters(store, product_id) == [(10, 0)]
+    with store.transaction() as transaction:
+        rows = transaction.connection.execute(
+            "SELECT status, shipped_at, returned_at FROM inventory_reservations WHERE order_id = %s",
+            (command.order_id,),
+        ).fetchall()
+    assert rows == [("RETURNED", NOW, later)]
+    ship(store, command)
+    assert counters(store, product_id) == [(10, 0)]
+
+
+def test_an_order_that_comes_back_locks_the_stock_of_its_products(store: PostgresStore) -> None:
+    products = [received(store, 100) for _ in range(2)]
+    orders = [wanted(*((product, 1) for product in products[:: 1 if place % 2 else -1])) for place in range(16)]
+    for command in orders:
+        reserve(store, command)
+        ship(store, command)
+    together = Barrier(8)
+
+    def work(thread: int) -> None:
+        together.wait()
+        for command in orders[thread::8]:
+            take_back(store, command)
+            reserve(store, wanted((products[thread % 2], 1)))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+
+    assert [counters(store, product) for product in products] == [[(100, 8)], [(100, 8)]]
 
 
 def test_an_order_that_was_released_before_it_was_reserved_holds_nothing_ever(store: PostgresStore) -> None:
@@ -208,7 +269,7 @@ def test_the_ledger_replays_to_the_levels_and_each_line_tells_the_counters_behin
     for _ in range(40):
         command = wanted((product_id, dice.randint(1, 9)))
         if reserve(store, command) == [True]:
-            dice.choice([release, ship, lambda *_: None])(store, command)
+            dice.choice([release, ship, ship_and_take_back, lambda *_: None])(store, command)
 
     sums = replayed(store, product_id)
     with store.transaction() as transaction:

@@ -12,8 +12,9 @@ from pymongo.errors import PyMongoError
 from contexts.messages import Message
 from contexts.notifications.mail import MailRequest, Outcome, Sent, Unknown, default_templates
 from contexts.notifications.messages import PutPreferences, PutTemplate
-from contexts.notifications.model import NoTemplateError, Notifications, Status, notification_key
-from contexts.orders.messages import OrderCompleted, PricedLine
+from contexts.notifications.model import NoTemplateError, Notifications, Status
+from contexts.notifications.occasions import notification_key
+from contexts.orders.messages import OrderClosed, OrderCompleted, OrderRejected, PricedLine
 from persistence.collections import ensure_collections
 from persistence.databases import notifications_database
 from persistence.mongo_store import MongoStore, OvertakenError
@@ -82,7 +83,7 @@ def put(store: MongoStore, *commands: PutTemplate) -> None:
         within(store, [command], partial(Notifications.put_template, command=command))
 
 
-def begin(store: MongoStore, event: OrderCompleted) -> MailRequest | None:
+def begin(store: MongoStore, event: OrderClosed) -> MailRequest | None:
     request: MailRequest | None = within(store, [event], lambda notifications: notifications.begin(event))
     return request
 
@@ -170,11 +171,22 @@ def test_defaults_that_are_put_again_change_nothing(store: MongoStore, database:
     before = list(database["templates"].find())
     put(store, *default_templates())
 
-    assert [document["subject"] for document in before] == [
-        "Order {{order.number}} Confirmed",
-        "Order {{order.number}} could not be fulfilled",
-    ]
+    assert [document["subject"] for document in before] == [template.subject for template in default_templates()]
+    assert len(before) == 5
     assert list(database["templates"].find()) == before
+
+
+def test_a_cancelled_order_and_a_rejected_one_are_told_in_different_words(store: MongoStore) -> None:
+    fields = an_order().model_dump()
+    subjects = [
+        begin(store, OrderRejected.model_validate({**fields, "order_id": uuid4(), "reason": reason}))
+        for reason in ("cancelled", "pay_refused")
+    ]
+
+    assert [request.subject for request in subjects if request] == [
+        "Order FV-7 is cancelled",
+        "Order FV-7 could not be fulfilled",
+    ]
 
 
 def test_of_all_versions_only_the_highest_is_in_use_in_whatever_order_they_came(

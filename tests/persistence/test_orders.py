@@ -19,13 +19,17 @@ from contexts.orders.messages import (
     OrderLine,
     PaymentMethod,
     PlaceOrder,
+    RefundPayment,
+    RefuseReturn,
     RejectOrder,
+    ReturnOrder,
     ReversePayment,
     ShowOrder,
 )
 from contexts.orders.model import NoPrice, WrongState
 from contexts.orders.model import Status as OrderStatus
 from contexts.orders.payment import Payment, Status
+from contexts.views import A_MOMENT, AN_HOUR
 from persistence.order_views import OrderViews
 from persistence.orders import OrderTables
 from persistence.payments import PaymentTables
@@ -188,6 +192,81 @@ def test_both_ends_of_an_order_are_found_again(store: PostgresStore) -> None:
         with pytest.raises(WrongState):
             one.reject("late", NOW)
         assert other.reject("another", NOW).reason == "pay_refused"
+
+
+def completed(store: PostgresStore, product_id: UUID) -> UUID:
+    order_id = placed(store, (product_id, 1))
+    with loaded(store, OrderTables, CompleteOrder(order_id=order_id)) as orders:
+        orders.get(order_id).complete(NOW)
+    return order_id
+
+
+def test_an_order_that_came_back_and_one_that_cannot_are_found_again_and_closed_once(store: PostgresStore) -> None:
+    product_id, later = on_sale(store, 100), NOW + timedelta(days=1)
+    returned, kept = completed(store, product_id), completed(store, product_id)
+    back = ReturnOrder(order_id=returned, reason="cancelled")
+    refused = RefuseReturn(order_id=kept, reason="recall_refused")
+    for _ in range(2):
+        with loaded(store, OrderTables, back, refused) as orders:
+            orders.get(returned).take_back(back.reason, later)
+            orders.get(kept).refuse_return(refused.reason, later)
+
+    with loaded(store, OrderTables, back, refused) as orders:
+        one, other = orders.get(returned), orders.get(kept)
+    assert (one.status, one.return_reason, one.returned_at) == (OrderStatus.RETURNED, "cancelled", later)
+    assert (one.completed_at, one.return_refusal) == (NOW, None)
+    assert (other.status, other.return_refusal, other.returned_at) == (OrderStatus.COMPLETED, "recall_refused", None)
+    with store.transaction() as transaction:
+        rows = transaction.connection.execute(
+            "SELECT event_type, payload FROM order_events WHERE order_id = ANY(%s) AND sequence > 2",
+            ([returned, kept],),
+        ).fetchall()
+    assert sorted(rows) == [
+        ("OrderReturned", {"reason": "cancelled"}),
+        ("ReturnRefused", {"reason": "recall_refused"}),
+    ]
+
+
+def test_a_completed_order_is_shown_for_a_moment_since_it_may_come_back_and_a_returned_one_for_an_hour(
+    store: PostgresStore,
+) -> None:
+    order_id = completed(store, on_sale(store, 100))
+    query = ShowOrder(order_id=order_id, reply_to="", query_id=uuid4())
+    with loaded(store, OrderViews, query) as views:
+        before = views.view(order_id)
+    with loaded(store, OrderTables, ReturnOrder(order_id=order_id, reason="cancelled")) as orders:
+        orders.get(order_id).take_back("cancelled", NOW)
+    with loaded(store, OrderViews, query) as views:
+        after = views.view(order_id)
+
+    assert before is not None
+    assert after is not None
+    assert (before.body["status"], before.keep_seconds) == ("COMPLETED", A_MOMENT)
+    assert (after.body["status"], after.keep_seconds) == ("RETURNED", AN_HOUR)
+    assert (after.body["return_reason"], after.body["returned_at"], after.body["return_refusal"]) == (
+        "cancelled",
+        NOW,
+        None,
+    )
+    assert after.version > before.version
+
+
+def test_a_payment_goes_from_captured_to_refunded_once_when_its_order_returns(store: PostgresStore) -> None:
+    order_id = placed(store, (on_sale(store, 1234), 2))
+    authorize(store, order_id, APPROVED)
+    capture, refund = CapturePayment(order_id=order_id), RefundPayment(order_id=order_id)
+    on_payment(store, capture, lambda payment: payment.capture(NOW))
+    on_payment(store, capture, lambda payment: payment.captured(APPROVED, NOW))
+
+    first = on_payment(store, refund, lambda payment: payment.refund(NOW))
+    assert not on_payment(store, refund, lambda payment: payment.refunded(Unknown("time-out"), NOW))
+    again = on_payment(store, refund, lambda payment: payment.refund(NOW))
+    assert on_payment(store, refund, lambda payment: payment.refunded(APPROVED, NOW))
+
+    assert (first.idempotency_key, first.transaction_id) == (again.idempotency_key, "txn_1")
+    given_back = payment_of(store, order_id)
+    assert (given_back.status, given_back.captured_minor, given_back.refunded_minor) == (Status.REFUNDED, 2468, 2468)
+    assert on_payment(store, refund, lambda payment: payment.refund(NOW)) is None
 
 
 def test_a_payment_goes_from_authorised_to_captured_to_refunded(store: PostgresStore) -> None:

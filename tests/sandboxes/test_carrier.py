@@ -73,6 +73,27 @@ def test_a_cancelled_reference_never_buys_a_label(carrier: Server) -> None:
     assert (totals["references"], totals["booked"], totals["cancelled"]) == (2, 0, 2)
 
 
+def test_a_parcel_that_is_on_its_way_cannot_be_cancelled_any_more(carrier: Server) -> None:
+    gone = a_booking("s1", address={"postal_code": "TRANSIT 1", "country": "CH"})
+    told = booked(carrier, gone, a_booking("s2"))
+
+    for _ in range(2):
+        _, (refused, cancelled) = carrier.ask("POST", "/v1/cancellations", ["s1", "s2"])
+        assert (refused["status"], refused["code"], cancelled["status"]) == ("refused", "in_transit", "cancelled")
+
+    assert booked(carrier, gone) == told[:1]
+    totals = carrier.ask("GET", "/v1/totals")[1]
+    assert (totals["booked"], totals["cancelled"]) == (1, 1)
+
+
+def test_a_parcel_that_was_cancelled_before_it_was_booked_never_leaves(carrier: Server) -> None:
+    carrier.ask("POST", "/v1/cancellations", ["s1"])
+
+    (answer,) = booked(carrier, a_booking("s1", address={"postal_code": "TRANSIT", "country": "CH"}))
+
+    assert (answer["status"], answer["code"]) == ("refused", "cancelled")
+
+
 @pytest.mark.parametrize("flaw", [{"reference": None}, {"address": "here"}, {"address": {"a": 1}}, {"pieces": "2"}])
 def test_one_malformed_booking_harms_no_other(carrier: Server, flaw: dict[str, Any]) -> None:
     bad, good = booked(carrier, {**a_booking("s1"), **flaw}, a_booking("s2"))
@@ -97,12 +118,14 @@ def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
     journal = str(tmp_path / "shipments.jsonl")
     before = launch("sandboxes.carrier", "--journal", journal)
     told = booked(before, a_booking("s1"), a_booking("s2", address={"country": "XX"}))
-    before.ask("POST", "/v1/cancellations", ["s3"])
+    in_transit = a_booking("s4", address={"postal_code": "TRANSIT"})
+    told += booked(before, in_transit)
+    before.ask("POST", "/v1/cancellations", ["s3", "s4"])
     totals = before.ask("GET", "/v1/totals")
     before.kill()
 
     after = launch("sandboxes.carrier", "--journal", journal)
 
     assert after.ask("GET", "/v1/totals") == totals
-    assert booked(after, a_booking("s1"), a_booking("s2", address={"country": "XX"})) == told
+    assert booked(after, a_booking("s1"), a_booking("s2", address={"country": "XX"}), in_transit) == told
     assert booked(after, a_booking("s3"))[0]["code"] == "cancelled"

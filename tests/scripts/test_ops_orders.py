@@ -22,6 +22,7 @@ from contexts.orders.messages import (
     OrderPlaced,
     PaymentDeclined,
     RejectOrder,
+    ReturnOrder,
 )
 from persistence.catalog import ProductTables
 from persistence.coordination import JourneyTables
@@ -184,6 +185,26 @@ def test_a_rejected_order_is_rejected_as_of_then(desk: Desk, product: UUID) -> N
     assert shown["as_of"]["order_status"] == "REJECTED"
 
 
+@pytest.mark.parametrize(("comes_back", "status"), [(True, "RETURNED"), (False, "COMPLETED")])
+def test_an_order_that_came_back_or_could_not_is_shown_as_of_then(
+    desk: Desk, product: UUID, comes_back: bool, status: str
+) -> None:
+    placed = _placed(desk, a_place_order((product, 1)))
+    _complete(desk, placed.order_id)
+    command = ReturnOrder(order_id=placed.order_id, reason="cancelled")
+    with desk.store("orders") as store, loaded(store, OrderTables, command) as orders:
+        order = orders.get(placed.order_id)
+        end = order.take_back if comes_back else order.refuse_return
+        end("cancelled", BEGIN + 6 * SECOND)
+
+    before, after = (
+        desk.document("orders", "show", placed.order_id, "--as-of", f"2026-03-01T12:00:0{second}") for second in (5, 6)
+    )
+
+    assert (before["as_of"]["order_status"], after["as_of"]["order_status"]) == ("COMPLETED", status)
+    assert ("OrderReturned" if comes_back else "ReturnRefused") in [entry["what"] for entry in after["timeline"]]
+
+
 def test_dead_letters_and_what_waits_in_an_outbox_belong_to_the_order(desk: Desk, completed: UUID) -> None:
     dead = capture(correlation_id=completed, error="Timeout()")
     bury(desk, dead)
@@ -272,17 +293,19 @@ def test_stock_as_of_a_moment_is_rebuilt_from_the_movements(desk: Desk, product:
 
 
 def test_every_kind_of_movement_is_explained_and_a_level_that_is_not_is_told(desk: Desk) -> None:
-    product, released, shipped = uuid4(), uuid4(), uuid4()
+    product, released, shipped, returned = (uuid4() for _ in range(4))
     received = ReceiveStock(delivery_id=uuid4(), product_id=product, warehouse_id=WAREHOUSE, quantity=5)
     with desk.store("inventory") as store:
         with loaded(store, StockTables, received) as stocks:
             stocks.receive(received, BEGIN)
-        for order_id in (released, shipped):
+        for order_id in (released, shipped, returned):
             lines = (Line(product_id=product, quantity=2),)
             with loaded(store, StockTables, ReserveStock(order_id=order_id, lines=lines)) as stocks:
                 stocks.reserve(order_id, lines, BEGIN)
             with loaded(store, StockTables, ReleaseStock(order_id=order_id, lines=lines)) as stocks:
                 stocks.release(order_id, BEGIN) if order_id == released else stocks.ship(order_id, BEGIN)
+                if order_id == returned:
+                    stocks.restock(order_id, BEGIN)
 
     levels = desk.document("stock", "show", product)["levels"]
     assert [(one["on_hand"], one["reserved"]) for one in levels] == [(3, 0)]

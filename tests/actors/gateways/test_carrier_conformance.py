@@ -83,6 +83,20 @@ def test_a_cancelled_shipment_has_no_label_now_or_later(server: Server, carrier:
     assert state(server, booked.shipment_id) == state(server, never_booked.shipment_id) == "cancelled"
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_parcel_on_its_way_is_not_cancelled_and_keeps_its_label(
+    server: Server, carrier: Carrier, asked_before: bool
+) -> None:
+    booking = a_booking(shipping_address={**ADDRESS, "postal_code": "TRANSIT"})
+    carrier.perform([booking])
+
+    (outcome,) = carrier.perform([replace(cancellation_of(booking), asked_before=asked_before)])
+
+    assert isinstance(outcome, Refused)
+    assert outcome.code == "in_transit"
+    assert state(server, booking.shipment_id) == "booked"
+
+
 def test_a_lost_booking_is_adopted_without_a_second_label(server: Server, carrier: Carrier) -> None:
     booking = a_booking()
     server.ask("PUT", "/faults", {"drop_after_rate": 1})

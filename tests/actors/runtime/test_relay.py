@@ -1,5 +1,6 @@
 """What is committed reaches RabbitMQ, whatever fails in between; a row leaves the outbox only when it is there."""
 
+import time
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -9,8 +10,8 @@ import pytest
 
 from actors.runtime.relay import Relay
 from contexts.messages import Destination
-from persistence.amqp import LARGEST_ENVELOPE
-from persistence.parcels import Parcel
+from persistence.amqp import LARGEST_ENVELOPE, RECONNECT_SECONDS
+from persistence.parcels import RELAY_GRACE_SECONDS, Parcel
 from tests.persistence.line import Line
 from tests.persistence.virtual_host import VirtualHost, eventually
 
@@ -128,7 +129,29 @@ def test_what_is_committed_while_rabbitmq_is_away_is_swept_when_it_is_back(
     assert {n for envelope in numbers(empty_host) for n in envelope} == set(range(5))
 
 
-def test_a_parcel_whose_confirm_is_lost_stays_and_is_published_again(
+def all_gone(work: Work, seconds: float) -> None:
+    """Wait until the outbox is empty; nobody makes anything due, so what leaves did not wait for the sweep's grace."""
+    assert seconds < RELAY_GRACE_SECONDS / 2
+    eventually(lambda: left(work) == 0, seconds)
+
+
+def test_what_is_handed_over_while_rabbitmq_is_away_leaves_within_a_second_of_its_return(
+    work: Work, start: Start, empty_host: VirtualHost, url_over_line: str, broker_line: Line
+) -> None:
+    relay = start(url_over_line)
+    eventually(lambda: empty_host.connections("relay"))
+    broker_line.cut()
+    relay.hand_over(parcels(work, 5))
+    time.sleep(1.5)
+    assert left(work) == 5
+    broker_line.mend()
+
+    # The connection is tried again every half second; from then on it is a second.
+    all_gone(work, RECONNECT_SECONDS + 1)
+    assert sorted(n for envelope in numbers(empty_host) for n in envelope) == list(range(5))
+
+
+def test_what_was_not_confirmed_when_the_connection_broke_leaves_within_a_second_of_its_return(
     work: Work, start: Start, empty_host: VirtualHost, url_over_line: str, broker_line: Line
 ) -> None:
     relay = start(url_over_line)
@@ -137,9 +160,31 @@ def test_a_parcel_whose_confirm_is_lost_stays_and_is_published_again(
 
     assert broker_line.lost.wait(10)
     assert left(work) == 1
-    make_due(work)
-    eventually(lambda: left(work) == 0)
+    all_gone(work, RECONNECT_SECONDS + 1)
     assert numbers(empty_host) == [[0], [0]]
+
+
+def test_what_is_held_in_memory_for_rabbitmq_is_bounded_and_the_rest_is_left_to_the_sweep(
+    work: Work,
+    start: Start,
+    empty_host: VirtualHost,
+    url_over_line: str,
+    broker_line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actors.runtime.relay.HELD_AT_MOST", 3)
+    relay = start(url_over_line)
+    eventually(lambda: empty_host.connections("relay"))
+    broker_line.cut()
+    for one in parcels(work, 5):
+        relay.hand_over([one])
+    relay.hand_over(parcels(work, 5))
+    broker_line.mend()
+
+    eventually(lambda: left(work) == 7, RECONNECT_SECONDS + 1)
+    time.sleep(1)
+    assert left(work) == 7
+    eventually(lambda: nothing_left(work))
 
 
 def test_what_is_handed_over_just_when_the_connection_is_closed_is_not_forgotten(

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from contexts.coordination.journey import LONGEST_WAIT, RESEND_AFTER, Journeys, Status
+from contexts.coordination.journeys import Journeys
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.transitions import LONGEST_WAIT, RESEND_AFTER, Status
 from contexts.delivery.messages import CancelShipment, ShipmentCancelled
 from contexts.inventory.messages import ReleaseStock, StockReleased, StockReserved, StockUnavailable
 from contexts.messages import Command, JourneyEvent
@@ -60,7 +61,7 @@ def test_an_overdue_step_after_the_point_of_no_return_is_sent_again_until_it_is_
 
     for _ in range(3):
         assert journey.waits_too_long().sends_on() == [command]
-        assert journey.status is Status.RUNNING
+        assert journey.state.course is Status.RUNNING
 
     assert journey.receives(*STRAIGHT[PLACE_ORDER.index(step_name) :]).status is Status.COMPLETED
 
@@ -96,7 +97,7 @@ def test_an_overdue_compensation_is_sent_again_and_never_dropped(place: int) -> 
         assert journey.waits(patience - timedelta(microseconds=1)).sends_on() == []
         assert journey.waits(timedelta(microseconds=1)).sends_on() == [commands[place]]
 
-    assert journey.status is Status.COMPENSATING
+    assert journey.state.course is Status.COMPENSATING
     assert journey.reason == "ship_overdue"
 
 

@@ -4,8 +4,9 @@ from uuid import uuid4
 
 import pytest
 
-from contexts.coordination.journey import Journeys, Status, UnknownJourney
+from contexts.coordination.journeys import Journeys
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.transitions import Status, UnknownJourney
 from contexts.delivery.messages import (
     CancelShipment,
     DeliveryRefused,

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from contexts.coordination.journey import SAGAS
+from contexts.coordination.definitions import SAGAS, Definitions
 from contexts.coordination.place_order import PLACE_ORDER
-from contexts.coordination.saga import Kind, MisorderedSaga, Saga, Step
+from contexts.coordination.return_order import RETURN_ORDER
+from contexts.coordination.saga import Kind, MisorderedSaga, Saga, Stage, Step, Together
 from contexts.inventory.messages import StockUnavailable
 from contexts.inventory.model import HOLD
 from contexts.orders.messages import OrderPlaced
@@ -16,8 +17,8 @@ from contexts.orders.messages import OrderPlaced
 RESERVE, PAY, SHIP, CAPTURE, COMPLETE = PLACE_ORDER.steps
 
 
-def saga(*steps: Step[OrderPlaced]) -> Saga[OrderPlaced]:
-    return replace(PLACE_ORDER, steps=steps)
+def saga(*stages: Stage[OrderPlaced]) -> Saga[OrderPlaced]:
+    return replace(PLACE_ORDER, stages=stages)
 
 
 @pytest.mark.parametrize(
@@ -50,16 +51,20 @@ def test_compensatable_steps_then_one_pivot_then_retriable_steps_are_a_saga(step
     ],
 )
 def test_any_other_order_of_kinds_is_refused(steps: Sequence[Step[OrderPlaced]]) -> None:
-    with pytest.raises(MisorderedSaga, match="place_order: steps are"):
+    with pytest.raises(MisorderedSaga, match="place_order: stages are"):
         saga(*steps)
 
 
-@pytest.mark.parametrize("step", [RESERVE, PAY, SHIP], ids=lambda step: step.name)
+@pytest.mark.parametrize("step", [RESERVE, PAY], ids=lambda step: step.name)
 def test_a_step_that_may_have_to_be_undone_needs_a_compensation(step: Step[OrderPlaced]) -> None:
     lacking = replace(step, compensation=None)
 
     with pytest.raises(MisorderedSaga, match=f"{step.name}: .* lacks a compensation"):
         saga(*(lacking if one is step else one for one in PLACE_ORDER.steps))
+
+
+def test_a_pivot_may_be_one_that_nothing_takes_back() -> None:
+    assert saga(RESERVE, replace(SHIP, compensation=None), CAPTURE)
 
 
 def test_a_retriable_step_has_no_compensation() -> None:
@@ -70,6 +75,66 @@ def test_a_retriable_step_has_no_compensation() -> None:
 def test_a_retriable_step_cannot_be_refused() -> None:
     with pytest.raises(MisorderedSaga, match="capture: a retriable step cannot be refused"):
         saga(RESERVE, SHIP, replace(CAPTURE, refused=StockUnavailable))
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        (Together(RESERVE, PAY), SHIP),
+        (RESERVE, SHIP, Together(CAPTURE, COMPLETE)),
+        (Together(RESERVE, PAY), SHIP, Together(CAPTURE, COMPLETE)),
+    ],
+)
+def test_steps_of_one_kind_may_be_done_together(stages: Sequence[Stage[OrderPlaced]]) -> None:
+    together = saga(*stages)
+
+    assert [step.name for step in together.steps] == [step.name for stage in stages for step in stage.steps]
+    assert together.index("pay") == 0 if stages[0] is not RESERVE else together.index("complete") == 2
+
+
+@pytest.mark.parametrize("steps", [(), (RESERVE,), (RESERVE, SHIP), (PAY, CAPTURE), (SHIP, CAPTURE)])
+def test_one_step_or_steps_of_several_kinds_are_not_done_together(steps: Sequence[Step[OrderPlaced]]) -> None:
+    with pytest.raises(MisorderedSaga, match="together:"):
+        Together(*steps)
+
+
+def test_a_pivot_is_alone_on_its_stage() -> None:
+    with pytest.raises(MisorderedSaga, match="place_order: stages are"):
+        saga(RESERVE, Together(SHIP, replace(SHIP, name="ship too")), CAPTURE)
+
+
+def test_a_stage_waits_as_long_as_its_most_patient_step() -> None:
+    assert Together(CAPTURE, replace(COMPLETE, deadline=timedelta(hours=1))).deadline == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("double", [replace(PAY, name="reserve"), replace(PAY, done=RESERVE.done)])
+def test_no_name_and_no_event_means_two_things(double: Step[OrderPlaced]) -> None:
+    with pytest.raises(MisorderedSaga, match="means two things"):
+        saga(RESERVE, double, SHIP, CAPTURE)
+
+
+def test_no_event_belongs_to_two_sagas() -> None:
+    with pytest.raises(MisorderedSaga, match="belongs to place_order and to return_order"):
+        Definitions(PLACE_ORDER, replace(RETURN_ORDER, closed_undone=PLACE_ORDER.closed_undone))
+
+
+def test_the_saga_that_takes_orders_back_has_to_be_there() -> None:
+    with pytest.raises(MisorderedSaga, match="returned by return_order, which is no saga here"):
+        Definitions(PLACE_ORDER)
+
+
+def test_one_version_is_defined_once() -> None:
+    with pytest.raises(MisorderedSaga, match="are the same"):
+        Definitions(PLACE_ORDER, RETURN_ORDER, replace(PLACE_ORDER, abandoned_by=()))
+
+
+def test_new_journeys_begin_under_the_newest_version_and_every_version_is_kept() -> None:
+    newer = replace(PLACE_ORDER, version=2)
+    definitions = Definitions(newer, PLACE_ORDER, RETURN_ORDER)
+
+    assert definitions.newest("place_order") is newer
+    assert definitions["place_order", 1] is PLACE_ORDER
+    assert {definitions.hearing(event) for event in PLACE_ORDER.listens_to()} == {"place_order"}
 
 
 def test_a_saga_listens_to_everything_that_moves_it() -> None:

@@ -13,6 +13,7 @@ from contexts.inventory.model import (
     Level,
     Movement,
     NotHeld,
+    NotShipped,
     OutOfStock,
     Stocks,
     allocate,
@@ -220,6 +221,68 @@ def test_what_was_shipped_cannot_be_released() -> None:
     assert order_id not in stock.released
 
 
+def shipped(stock: Stocks, *wanted: tuple[UUID, int]) -> UUID:
+    """An order whose stock has left the warehouse."""
+    order_id = uuid4()
+    stock.reserve(order_id, lines(*wanted), NOW)
+    stock.ship(order_id, NOW)
+    return order_id
+
+
+def test_what_comes_back_is_in_its_own_warehouses_and_can_be_ordered_again() -> None:
+    stock = stocks((CD, EAST, 2), (CD, WEST, 2), (BOX, EAST, 5))
+    order_id = shipped(stock, (CD, 3), (BOX, 1))
+
+    stock.restock(order_id, NOW)
+
+    assert counters(stock) == {(CD, EAST): (2, 0), (CD, WEST): (2, 0), (BOX, EAST): (5, 0)}
+    assert {one.status for one in stock.reservations[order_id]} == {Hold.RETURNED}
+    stock.reserve(uuid4(), lines((CD, 4)), NOW)
+
+
+def test_taking_back_twice_is_taking_back_once() -> None:
+    stock = stocks((CD, EAST, 3))
+    order_id = shipped(stock, (CD, 2))
+    stock.restock(order_id, NOW)
+
+    stock.restock(order_id, NOW)
+
+    assert counters(stock) == {(CD, EAST): (3, 0)}
+    assert [entry.movement for entry in stock.ledger].count(Movement.RETURNED) == 1
+
+
+def test_what_has_not_left_the_warehouse_cannot_come_back() -> None:
+    stock, held, released = stocks((CD, EAST, 5)), uuid4(), uuid4()
+    for order_id in (held, released):
+        stock.reserve(order_id, lines((CD, 2)), NOW)
+    stock.release(released, NOW)
+    before, ledger = counters(stock), len(stock.ledger)
+
+    for order_id in (held, released, uuid4()):
+        with pytest.raises(NotShipped, match=str(order_id)):
+            stock.restock(order_id, NOW)
+
+    assert (counters(stock), len(stock.ledger)) == (before, ledger)
+    stock.ship(held, NOW)
+    stock.restock(held, NOW)
+    assert counters(stock) == {(CD, EAST): (5, 0)}
+
+
+def test_an_order_that_came_back_is_neither_shipped_nor_held_nor_released_again() -> None:
+    stock = stocks((CD, EAST, 3))
+    order_id = shipped(stock, (CD, 2))
+    stock.restock(order_id, NOW)
+
+    stock.ship(order_id, NOW)
+    with pytest.raises(OutOfStock):
+        stock.reserve(order_id, lines((CD, 2)), NOW)
+    with pytest.raises(AlreadyShipped):
+        stock.release(order_id, NOW)
+
+    assert counters(stock) == {(CD, EAST): (3, 0)}
+    assert {one.status for one in stock.reservations[order_id]} == {Hold.RETURNED}
+
+
 def test_an_order_whose_time_is_over_is_told_once_a_hold_and_stays_held() -> None:
     stock, order_id = stocks((CD, EAST, 3), (BOX, EAST, 3)), uuid4()
     over = stock.reserve(order_id, lines((CD, 2), (BOX, 1)), NOW)
@@ -256,11 +319,18 @@ def test_every_movement_is_in_the_ledger_with_what_it_belongs_to_and_the_counter
     stock, order_id = stocks((CD, EAST, 3)), uuid4()
     stock.reserve(order_id, lines((CD, 2)), NOW)
     stock.ship(order_id, NOW)
+    stock.restock(order_id, NOW)
 
     told = [(one.movement, one.quantity, one.on_hand_after, one.reserved_after) for one in stock.ledger]
 
-    assert told == [(Movement.RECEIVED, 3, 3, 0), (Movement.RESERVED, 2, 3, 2), (Movement.SHIPPED, 2, 1, 0)]
-    assert [one.reference_type for one in stock.ledger] == ["DELIVERY", "ORDER", "ORDER"]
+    assert told == [
+        (Movement.RECEIVED, 3, 3, 0),
+        (Movement.RESERVED, 2, 3, 2),
+        (Movement.SHIPPED, 2, 1, 0),
+        (Movement.RETURNED, 2, 3, 0),
+    ]
+    assert [one.reference_type for one in stock.ledger] == ["DELIVERY", "ORDER", "ORDER", "ORDER"]
+    assert len({one.id for one in stock.ledger}) == 4
     assert {one.reference_id for one in stock.ledger[1:]} == {order_id}
 
 

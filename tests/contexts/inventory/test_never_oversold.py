@@ -1,4 +1,4 @@
-"""Whatever is received, held, given back and shipped, in whatever sequence: no more is held than there is."""
+"""Whatever is received, held, released, shipped and returned, in whatever sequence: no more is held than there is."""
 
 from collections import Counter
 from uuid import UUID, uuid4
@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from contexts.inventory.messages import Line, ReceiveStock
-from contexts.inventory.model import HOLD, AlreadyShipped, Hold, Movement, NotHeld, OutOfStock, Stocks, sum_by_product
+from contexts.inventory.model import (
+    GONE,
+    HOLD,
+    AlreadyShipped,
+    Hold,
+    Movement,
+    NotHeld,
+    NotShipped,
+    OutOfStock,
+    Stocks,
+    sum_by_product,
+)
 from tests.contexts.examples import NOW
 
 PRODUCTS = [UUID(int=number) for number in (1, 2, 3)]
@@ -24,6 +35,7 @@ EFFECTS = {
     Movement.RESERVED: (0, 1),
     Movement.RELEASED: (0, -1),
     Movement.SHIPPED: (-1, -1),
+    Movement.RETURNED: (1, 0),
 }
 
 
@@ -34,7 +46,7 @@ class Warehouses(RuleBasedStateMachine):
         super().__init__()
         self.stock = Stocks()
         self.received: Counter[UUID] = Counter()
-        self.shipped: Counter[UUID] = Counter()
+        self.shipped: dict[UUID, Counter[UUID]] = {}
         self.held: dict[UUID, Counter[UUID]] = {}
         self.over: set[UUID] = set()
 
@@ -59,7 +71,7 @@ class Warehouses(RuleBasedStateMachine):
 
     @rule(order_id=orders)
     def release(self, order_id: UUID) -> None:
-        shipped = order_id in self.over and self.has(order_id, Hold.SHIPPED)
+        shipped = order_id in self.over and self.has(order_id, *GONE)
         try:
             self.stock.release(order_id, NOW)
         except AlreadyShipped:
@@ -71,26 +83,38 @@ class Warehouses(RuleBasedStateMachine):
 
     @rule(order_id=orders)
     def ship(self, order_id: UUID) -> None:
-        expected = order_id in self.held or self.has(order_id, Hold.SHIPPED)
+        expected = order_id in self.held or self.has(order_id, *GONE)
         try:
             self.stock.ship(order_id, NOW)
         except NotHeld:
             assert not expected
         else:
             assert expected
-            self.shipped += self.held.pop(order_id, Counter())
+            if order_id in self.held:
+                self.shipped[order_id] = self.held.pop(order_id)
             self.over.add(order_id)
+
+    @rule(order_id=orders)
+    def restock(self, order_id: UUID) -> None:
+        expected = order_id in self.shipped or self.has(order_id, Hold.RETURNED)
+        try:
+            self.stock.restock(order_id, NOW)
+        except NotShipped:
+            assert not expected
+        else:
+            assert expected
+            self.shipped.pop(order_id, None)
 
     @rule()
     def expire(self) -> None:
         assert set(self.stock.expire(NOW + HOLD)) <= set(self.held)
 
     def free(self, product_id: UUID) -> int:
-        held = sum(lines[product_id] for lines in self.held.values())
-        return self.received[product_id] - self.shipped[product_id] - held
+        gone = [*self.held.values(), *self.shipped.values()]
+        return self.received[product_id] - sum(lines[product_id] for lines in gone)
 
-    def has(self, order_id: UUID, status: Hold) -> bool:
-        return any(one.status is status for one in self.stock.reservations.get(order_id, ()))
+    def has(self, order_id: UUID, *statuses: Hold) -> bool:
+        return any(one.status in statuses for one in self.stock.reservations.get(order_id, ()))
 
     @invariant()
     def no_more_is_held_than_there_is(self) -> None:

@@ -15,8 +15,8 @@ from contexts.notifications.model import (
     RenderError,
     Status,
     Template,
-    notification_key,
 )
+from contexts.notifications.occasions import notification_key
 from contexts.orders.messages import OrderCompleted
 
 CUSTOMER = UUID(int=7)

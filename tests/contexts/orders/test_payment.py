@@ -154,7 +154,6 @@ def test_a_declined_capture_is_a_fault() -> None:
         authorized(DECLINED),
         authorized(UNKNOWN),
         reversed_(authorized()),
-        reversed_(captured()),
         reversed_(a_payment(0)),
     ],
     ids=lambda payment: payment.status,

@@ -1,5 +1,6 @@
 """From its events alone an order, or a payment, can be built again as it stands, or as it stood at any version."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from tests.contexts.examples import NOW
 ORDER = UUID(int=1)
 
 outcomes = st.sampled_from([Approved("txn_1", "visa", "4242"), Declined("expired_card", "no"), Unknown("timed out")])
-steps = st.tuples(st.sampled_from(["authorize", "capture", "reverse"]), outcomes)
+steps = st.tuples(st.sampled_from(["authorize", "capture", "refund", "reverse"]), outcomes)
 
 
 def an_order() -> Order:
@@ -28,7 +29,8 @@ def an_order() -> Order:
 
 
 def replayed_order(events: list[OrderEvent]) -> dict[str, Any]:
-    row: dict[str, Any] = {"status": None, "rejection_reason": None, "completed_at": None}
+    names = ("status", "rejection_reason", "completed_at", "return_reason", "returned_at", "return_refusal")
+    row: dict[str, Any] = dict.fromkeys(names)
     for event in events:
         match event.kind:
             case "OrderPlaced":
@@ -37,6 +39,10 @@ def replayed_order(events: list[OrderEvent]) -> dict[str, Any]:
                 row |= {"status": "COMPLETED", "completed_at": event.at}
             case "OrderRejected":
                 row |= {"status": "REJECTED", "completed_at": event.at, "rejection_reason": event.payload["reason"]}
+            case "OrderReturned":
+                row |= {"status": "RETURNED", "returned_at": event.at, "return_reason": event.payload["reason"]}
+            case "ReturnRefused":
+                row |= {"return_refusal": event.payload["reason"]}
     return row | {"version": len(events)}
 
 
@@ -45,6 +51,9 @@ def order_row(order: Order) -> dict[str, Any]:
         "status": order.status.value,
         "rejection_reason": order.rejection_reason,
         "completed_at": order.completed_at,
+        "return_reason": order.return_reason,
+        "returned_at": order.returned_at,
+        "return_refusal": order.return_refusal,
         "total_minor": order.total_minor,
         "currency": order.currency,
         "version": order.version,
@@ -62,11 +71,14 @@ def payment_row(payment: Payment) -> dict[str, Any]:
 
 
 def test_an_order_is_rebuilt_from_its_events() -> None:
-    pending, completed, rejected = an_order(), an_order(), an_order()
-    completed.complete(NOW)
+    pending, completed, rejected, returned, kept = (an_order() for _ in range(5))
     rejected.reject("pay_refused", NOW)
+    for order in (completed, returned, kept):
+        order.complete(NOW)
+    returned.take_back("cancelled", NOW + timedelta(days=1))
+    kept.refuse_return("recall_refused", NOW + timedelta(days=1))
 
-    for order in (pending, completed, rejected):
+    for order in (pending, completed, rejected, returned, kept):
         assert replayed_order(order.events) == order_row(order)
 
 
@@ -79,6 +91,9 @@ def take(payment: Payment, action: str, outcome: Any) -> None:
         elif action == "capture":
             asked = payment.capture(NOW)
             payment.captured(outcome if asked else None, NOW)
+        elif action == "refund":
+            asked = payment.refund(NOW)
+            payment.refunded(outcome if asked else None, NOW)
         else:
             asked = payment.reverse(NOW)
             payment.reversed(outcome if asked else None, NOW)

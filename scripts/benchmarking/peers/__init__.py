@@ -1,0 +1,1 @@
+"""The peers: the same orders' business writes, done with other means."""

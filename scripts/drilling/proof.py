@@ -1,0 +1,29 @@
+"""The proof at the end: every order as its purchase demands, and all stores and providers of one opinion."""
+
+import asyncio
+
+from demonstration import checking, journeys, outcomes
+from drilling import left_over
+from drilling.left_over import Stores
+from drilling.result import Result
+
+
+async def prove(result: Result, before: Stores) -> None:
+    """Fill in the violations, the notes and what is left over. Raises `ServerAway`."""
+    ledger = result.ledger
+    result.violations += ledger.refused + ledger.complaints
+    result.violations += await asyncio.to_thread(journeys.hanging, list(ledger.in_flight))
+    # What comes of an order that its customer cancels depends on how far it was.
+    expected = {one: order for one, order in ledger.accepted.items() if one not in ledger.cancelled}
+    result.violations += outcomes.surprises(expected, ledger.came)
+    report, disagreements = await asyncio.to_thread(checking.checked, list(ledger.accepted), list(ledger.in_flight))
+    result.violations += disagreements
+    result.notes += report.notes
+    after = await asyncio.to_thread(left_over.look_when_quiet)
+    result.violations += left_over.unexplained(before, after)
+    result.left_over = left_over.as_json(before, after, len(ledger.accepted))
+    result.notes += result.memory.growth()
+    if ledger.unknown:
+        result.notes.append(
+            f"{ledger.unknown} cancellations were answered 404 although the order was accepted; repeated"
+        )

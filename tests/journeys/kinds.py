@@ -1,0 +1,82 @@
+"""The kinds of journey that an order can have: how each is brought about, and how it must end."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from contexts.coordination.messages import CancelOrder, ResumeJourney, RetryStep, ReverseJourney
+from contexts.delivery.messages import CancelShipment
+from contexts.inventory.messages import ReservationExpired
+from contexts.messages import Message
+from contexts.orders.messages import Address, PlaceOrder
+
+from .shop import DECLINED_CARD, GOOD_CARD, HOME, UNSERVED, Shop
+
+#: An order's id -> what somebody outside says about the order.
+Saying = Callable[[UUID], Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Orders that all go the same way, to the same end.
+
+    Without `afterwards` the journey in question begins with the order; else with what is said of it when its first
+    journey is over.
+    """
+
+    name: str
+    ends: str
+    units: int = 1
+    card: str = GOOD_CARD
+    to: Address = HOME
+    afterwards: Sequence[Saying] = ()
+
+    def order(self, product_id: UUID) -> PlaceOrder:
+        """Return a new order of this kind."""
+        return Shop.order(product_id, self.units, self.card, self.to)
+
+    def beginning(self, order: PlaceOrder) -> list[Message]:
+        """Return what begins the journey in question."""
+        return [say(order.order_id) for say in self.afterwards] or [order]
+
+
+#: More than there ever is of the product that these tests order.
+TOO_MANY = 10_000
+
+#: The carrier has the parcel of this address on its way at once, and cannot stop it.
+UNSTOPPABLE = HOME.model_copy(update={"postal_code": "TRANSIT"})
+
+OPERATOR = {"by": "olga", "why": "the customer rang"}
+
+
+def cancelled(order_id: UUID) -> CancelOrder:
+    """Say what its customer says of an order that is not wanted any more."""
+    return CancelOrder(order_id=order_id)
+
+
+KINDS = (
+    Kind("completed", ends="COMPLETED"),
+    Kind("stock refused", ends="REJECTED", units=TOO_MANY),
+    Kind("payment refused", ends="REJECTED", card=DECLINED_CARD),
+    Kind("delivery refused", ends="REJECTED", to=UNSERVED),
+    Kind("returned", ends="RETURNED", afterwards=(lambda order_id: CancelOrder(order_id=order_id),)),
+    Kind(
+        "return refused",
+        ends="COMPLETED",
+        to=UNSTOPPABLE,
+        afterwards=(lambda order_id: CancelOrder(order_id=order_id),),
+    ),
+    Kind(
+        "spoken of when it is over",
+        ends="REJECTED",
+        to=UNSERVED,
+        afterwards=(
+            lambda order_id: CancelShipment(order_id=order_id),
+            lambda order_id: ReservationExpired(order_id=order_id),
+            cancelled,
+            lambda order_id: ResumeJourney(order_id=order_id, **OPERATOR),
+            lambda order_id: RetryStep(order_id=order_id, **OPERATOR),
+            lambda order_id: ReverseJourney(order_id=order_id, **OPERATOR),
+        ),
+    ),
+)
