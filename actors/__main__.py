@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from actors.runtime.meeting import LARGEST_BATCH
 from actors.runtime.worker import run
 from contexts.subscriptions import QUEUES
 
@@ -13,12 +14,24 @@ def main() -> int:
         prog="python -m actors", description="Work for one context's queues until SIGTERM."
     )
     parser.add_argument("queue", choices=QUEUES, metavar="QUEUE", help="one of %(choices)s")
-    parser.add_argument("--threads", type=int, default=16, help="worker threads (default: %(default)s)")
+    parser.add_argument("--threads", type=_at_least_one, default=16, help="worker threads (default: %(default)s)")
     parser.add_argument(
-        "--prefetch", type=int, default=64, help="unacknowledged envelopes a queue (default: %(default)s)"
+        "--prefetch", type=_at_least_one, default=64, help="unacknowledged envelopes a queue (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch",
+        type=_at_least_one,
+        default=LARGEST_BATCH,
+        help="messages in one transaction, at most (default: %(default)s); what a kill repeats outside, too",
     )
     arguments = parser.parse_args()
-    return run(arguments.queue, arguments.threads, arguments.prefetch)
+    return run(arguments.queue, arguments.threads, arguments.prefetch, arguments.batch)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ async def composed(order_id: UUID, order: Body | None, parts: Parts) -> Body:
     answer |= {"lines": order["lines"], "payments": order["payments"], "shipment": told["shipment"]}
     if told["journey"]:
         answer["timeline"] = told["journey"]["timeline"]
-        answer["journey"] = {name: told["journey"].get(name) for name in ("status", "current_step")}
+        answer["journey"] = {name: told["journey"].get(name) for name in ("status", "current_step", "return")}
     elif "journey" in incomplete:
         answer["timeline"] = None
     return answer | {"incomplete": incomplete} if incomplete else answer

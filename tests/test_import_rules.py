@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: Folder -> the name it is imported by.
 FOLDERS = {"actors": "actors", "contexts": "contexts", "http": "front_door", "persistence": "persistence"}
-PROJECT = {*FOLDERS.values(), "scripts", "tests", "local_servers", "sandboxes", "demonstration"}
+SCRIPTS = {"local_servers", "sandboxes", "demonstration", "operations", "auditing", "drilling", "benchmarking"}
+PROJECT = {*FOLDERS.values(), *SCRIPTS, "scripts", "tests"}
 
 #: Brokers, databases and the web: none of a domain's business.
 OUTSIDE = {

@@ -13,16 +13,13 @@ from actors.runtime.back_off import BackOff
 from actors.runtime.broker import BROKER
 from actors.runtime.exactly_once import ExactlyOnce
 from actors.runtime.handlers import AskingHandler, Handler, QueryHandler
-from actors.runtime.meeting import Meeting
+from actors.runtime.meeting import LARGEST_BATCH, Meeting
 from actors.runtime.queries import Answers
 from actors.runtime.relay import Relay
 from contexts.messages import Destination, MalformedMessage, Message, Query, Stamped, decode_all
 from contexts.subscriptions import actor_address
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: Messages in one batch, at most.
-LARGEST_BATCH = 200
 
 #: In-process priorities: who asks for a view waits for it.
 QUERY_PRIORITY, COMMAND_PRIORITY = 0, 10
@@ -120,7 +117,7 @@ class Context:
         self._register(QueryHandler(address, signature.message, signature.repository, function))
         return function
 
-    def start(self, rabbitmq_url: str) -> None:
+    def start(self, rabbitmq_url: str, largest_batch: int = LARGEST_BATCH) -> None:
         """Open the store, the ways to the parties outside and the relay.
 
         Raises `TimeoutError` if RabbitMQ does not answer, and what a store or port raises for a wrong address.
@@ -128,7 +125,7 @@ class Context:
         for handler in self.handlers.values():
             if isinstance(handler, AskingHandler):
                 handler.port()
-        self._running = Running(self._open_store(self.name), rabbitmq_url, self._bind, self.back_off)
+        self._running = Running(self._open_store(self.name), rabbitmq_url, self._bind, self.back_off, largest_batch)
         self._running.start()
 
     @property
@@ -175,7 +172,15 @@ class Context:
 class Running:
     """A context's store, relay and meetings within one worker process."""
 
-    def __init__(self, store: Any, rabbitmq_url: str, bind: Callable[..., Any], back_off: BackOff) -> None:
+    def __init__(
+        self,
+        store: Any,
+        rabbitmq_url: str,
+        bind: Callable[..., Any],
+        back_off: BackOff,
+        largest_batch: int = LARGEST_BATCH,
+    ) -> None:
+        self._largest_batch = largest_batch
         self.stopping = threading.Event()
         self.store = store
         self.relay = Relay(store, rabbitmq_url)
@@ -201,8 +206,8 @@ class Running:
             (fields, _addressed(handler, one)) for fields, one in zip(messages, decode_all(messages), strict=True)
         ]
         stamped = [one for _, one in decoded if isinstance(one, Stamped)]
-        if stamped:
-            self._meeting(handler).join(stamped)
+        for begin in range(0, len(stamped), self._largest_batch):
+            self._meeting(handler).join(stamped[begin : begin + self._largest_batch])
         for fields, error in decoded:
             if not isinstance(error, Stamped):
                 identity = uuid5(NAMESPACE_OID, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
@@ -212,7 +217,9 @@ class Running:
         meeting = self._meetings.get(handler.destination)
         if meeting is None:
             with self._opening:
-                meeting = self._meetings.setdefault(handler.destination, Meeting(self._work(handler), LARGEST_BATCH))
+                meeting = self._meetings.setdefault(
+                    handler.destination, Meeting(self._work(handler), self._largest_batch)
+                )
         return meeting
 
     def _work(self, handler: Handler | AskingHandler | QueryHandler) -> Callable[[Sequence[Stamped]], None]:

@@ -3,7 +3,7 @@
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -127,8 +127,12 @@ class ExactlyOnce:
         answers = handler.port()([requests[message.id] for message in asked]) if asked else []
         outcomes = dict(zip((message.id for message in asked), answers, strict=True))
         reached(CrashPoint.AFTER_CALL, actor)
-        with self._transaction(actor) as transaction:
-            fresh = self._only(transaction.receive([message.id for message in fresh]), fresh)
+        # Repeated alone when the database is away: the outside is not asked again for an answer that is at hand.
+        self._repeat_until_reachable(lambda: self._conclude(handler, fresh, outcomes))
+
+    def _conclude(self, handler: AskingHandler, asked: Sequence[Stamped], outcomes: Mapping[UUID, Any]) -> None:
+        with self._transaction(handler.destination.actor) as transaction:
+            fresh = self._only(transaction.receive([message.id for message in asked]), asked)
             repository = self._bind(handler.repository, transaction)
             repository.prefetch([message.body for message in fresh])
             parcels = self._consequences(

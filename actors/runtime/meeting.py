@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+#: Messages in one batch, which is one transaction, at most, where nobody says otherwise.
+LARGEST_BATCH = 200
+
 
 class Meeting(Generic[Item]):
     """Turns concurrent `join` calls into batches of at most `largest` items, one batch at a time."""

@@ -7,6 +7,8 @@ import signal
 import sys
 import threading
 
+from actors.runtime.meeting import LARGEST_BATCH
+
 #: Milliseconds an idle thread sleeps before it looks whether it is to stop.
 IDLE_MILLISECONDS = 500
 
@@ -17,7 +19,7 @@ QUERY_THREADS = 2
 SHUTDOWN_SECONDS = 20
 
 
-def run(queue: str, threads: int, prefetch: int) -> int:
+def run(queue: str, threads: int, prefetch: int, batch: int = LARGEST_BATCH) -> int:
     """Work for one queue, and the queries beside it, until SIGTERM or SIGINT; returns the exit code."""
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -31,10 +33,10 @@ def run(queue: str, threads: int, prefetch: int) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    return _work(queue, url, threads, stop)
+    return _work(queue, url, threads, batch, stop)
 
 
-def _work(queue: str, url: str, threads: int, stop: threading.Event) -> int:
+def _work(queue: str, url: str, threads: int, batch: int, stop: threading.Event) -> int:
     from dramatiq import Worker
 
     from actors.gateways.addresses import InvalidAddress
@@ -47,7 +49,7 @@ def _work(queue: str, url: str, threads: int, stop: threading.Event) -> int:
     module = importlib.import_module(f"actors.{queue}")
     context: Context = getattr(module, queue.upper())
     try:
-        context.start(url)
+        context.start(url, batch)
     except TimeoutError:
         print(f"RabbitMQ does not answer at the host of RABBITMQ_URL; {queue} cannot start", file=sys.stderr)
         return 1

@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from auditing import Report, audit
-from demonstration import providers, stores
 from demonstration.databases import one_number
-from demonstration.facts import Facts
-from local_servers import variables
 from persistence.databases import notifications_database
 
 #: Seconds without a further mail after which no more is waited for.
@@ -32,26 +29,6 @@ def checked(accepted: Sequence[UUID], unfinished: Sequence[UUID]) -> tuple[Repor
     if late > 0:
         sentences.append(f"{late} orders are final, but something about them is still under way: see the notes")
     return report, sentences
-
-
-def gather(ids: Sequence[UUID], products: Sequence[UUID], since: float) -> Facts:
-    """Ask every store and every provider about orders that were posted after `since` (Unix time)."""
-    orders, payments = stores.orders(ids)
-    holds, moved, levels = stores.stock(ids, products)
-    return Facts(
-        order_ids=ids,
-        orders=orders,
-        sagas=stores.sagas(ids),
-        payments=payments,
-        charges=providers.charges(ids),
-        shipments=stores.shipments(ids),
-        labels=providers.labels(ids),
-        holds=holds,
-        moved=moved,
-        levels=levels,
-        notifications=stores.notifications(ids),
-        mails=providers.mails(since, own_server="SMTP_URL" not in variables.given()),
-    )
 
 
 async def settled(ids: Sequence[UUID]) -> bool:

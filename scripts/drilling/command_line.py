@@ -105,6 +105,7 @@ def _options(arguments: Sequence[str] | None) -> Options:
     )
     parser.add_argument("--kinds", type=_kinds, default=tuple(Kind), metavar="a,b,...", help="only these kinds")
     parser.add_argument("--no-cancellations", action="store_true", help="no customer cancels an order")
+    parser.add_argument("--hurry", action="store_true", help="wait for no recovery before the next fault")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what came of it to FILE, as JSON")
     parser.add_argument("--keep", action="store_true", help="leave servers and processes running at the end")
     chosen = parser.parse_args(arguments)
@@ -119,6 +120,7 @@ def _options(arguments: Sequence[str] | None) -> Options:
         chosen.orders_per_second,
         chosen.kinds,
         not chosen.no_cancellations,
+        chosen.hurry,
         chosen.json,
         chosen.keep,
     )

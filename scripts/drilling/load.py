@@ -78,7 +78,7 @@ class Load:
     async def _cancel(self, session: aiohttp.ClientSession, order_id: UUID) -> None:
         self._ledger.cancelled.add(order_id)
         deadline = time.monotonic() + UNKNOWN_SECONDS
-        status, answer = 404, {}
+        status, answer = 404, dict[str, str]()
         while status == 404 and time.monotonic() < deadline:
             status, answer = await self._until_answered(session, f"{self._url}/{order_id}/cancellation", {}, b"{}")
             if status == 404:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from auditing import audit
 from demonstration import checking, journeys, outcomes
 from drilling import left_over
 from drilling.left_over import Stores
@@ -18,6 +19,9 @@ async def prove(result: Result, before: Stores) -> None:
     result.violations += outcomes.surprises(expected, ledger.came)
     report, disagreements = await asyncio.to_thread(checking.checked, list(ledger.accepted), list(ledger.in_flight))
     result.violations += disagreements
+    # Rows that belong to no order are found only where all are looked at.
+    whole = await asyncio.to_thread(audit)
+    result.violations += [str(one) for one in whole.violations if str(one) not in disagreements]
     result.notes += report.notes
     after = await asyncio.to_thread(left_over.look_when_quiet)
     result.violations += left_over.unexplained(before, after)

@@ -50,6 +50,7 @@ class Options:
     orders_per_second: float
     kinds: Sequence[Kind]
     cancelling: bool
+    hurrying: bool
     json: Path | None
     keep: bool
 
@@ -157,7 +158,11 @@ class Drill:
             self._log(fault, struck.what)
             recovery = self._recoveries.begin(fault.kind, struck.ended_at)
             with suppress(TimeoutError):
-                await asyncio.wait_for(recovery.seen.wait(), TRAITS[fault.kind].patience)
+                await asyncio.wait_for(recovery.seen.wait(), self._patience(fault.kind))
+
+    def _patience(self, kind: Kind) -> float:
+        """Return the seconds that a recovery is waited for. In a hurry, faults meet what the last one left."""
+        return 0.0 if self._options.hurrying else TRAITS[kind].patience
 
     def _scheduled(self) -> Iterator[Fault]:
         options = self._options

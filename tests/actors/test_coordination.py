@@ -15,12 +15,13 @@ from contexts.coordination.journey import Journey
 from contexts.coordination.journeys import Journeys
 from contexts.coordination.messages import CancelOrder, ResumeJourney, RetryStep, ReverseJourney, SweepDeadlines
 from contexts.coordination.place_order import PLACE_ORDER
-from contexts.coordination.transitions import Status, UnknownJourney
+from contexts.coordination.transitions import AT_RISK_MINOR, Status, UnknownJourney
+from contexts.delivery.messages import ShipmentScheduled
 from contexts.delivery.model import shipment_id
 from contexts.inventory.messages import ReceiveStock, ReleaseStock, ReserveStock, StockReserved
 from contexts.inventory.model import Hold, NotShipped
 from contexts.messages import Message
-from contexts.orders.messages import AuthorizePayment, PaymentMethod, PlaceOrder
+from contexts.orders.messages import AuthorizePayment, OrderPlaced, PaymentAuthorized, PaymentMethod, PlaceOrder
 from contexts.orders.payment import payment_id
 from tests.contexts.examples import ADDRESS, NOW, a_place_order, an_answer, an_order
 
@@ -57,6 +58,24 @@ def test_the_sweeper_goes_by_the_tick_s_time() -> None:
 
     assert early == []
     assert [type(command) for command in late] == [ReleaseStock]
+
+
+def test_what_gets_stuck_is_said_aloud_once_with_the_amount_and_without_the_customer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    journeys, order = Journeys(), an_order(total_minor=AT_RISK_MINOR)
+    with freeze_time(NOW):
+        for kind in (OrderPlaced, StockReserved, PaymentAuthorized, ShipmentScheduled):
+            list(advance(order if kind is OrderPlaced else an_answer(kind, order.order_id), journeys))
+    at = NOW + PLACE_ORDER.steps[3].deadline
+
+    for tick in (at, at + timedelta(minutes=1)):
+        list(sweep_deadlines(SweepDeadlines(at=tick), journeys))
+
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    said = line.getMessage()
+    assert f"order {order.order_id} is stuck in place_order at capture: 500.00 USD at risk" in said
+    assert not [word for word in ("Jane", "Main Street", "tok_visa", str(order.customer_id)) if word in said]
 
 
 def a_shop(chance: Random) -> Platform:

@@ -21,7 +21,7 @@ from contexts.messages import Message
 from contexts.orders.messages import PlaceOrder
 from contexts.subscriptions import QUEUES
 from persistence.collections import ensure_collections
-from persistence.databases import url_variable
+from persistence.databases import POSTGRESQL_CONTEXTS, url_variable
 from tests.persistence.virtual_host import eventually
 from tests.sandboxes.launching import launcher
 
@@ -44,7 +44,7 @@ DEATH_SECONDS = 90.0
 END_SECONDS = 120.0
 
 #: Seconds for which the audit looks again at what seems wrong and does not move.
-SETTLE_SECONDS = 30.0
+SETTLE_SECONDS = 90.0
 
 
 @dataclass
@@ -109,7 +109,12 @@ class Struck:
 
     def is_quiet(self) -> bool:
         """Tell whether nothing waits or is on its way anywhere."""
-        return self.shop._nothing_on_its_way() and not self.platform.documents("outbox", {})
+        waiting = "SELECT 1 FROM outbox LIMIT 1"
+        if self.platform.documents("outbox", {}) or any(
+            self.platform.rows(one, waiting) for one in POSTGRESQL_CONTEXTS
+        ):
+            return False
+        return not any(count for queue, count in self.platform.host.queues("").items() if not queue.endswith(".XQ"))
 
     def wait_until_quiet(self, seconds: float = END_SECONDS) -> None:
         """Return when nothing more is on its way: neither now nor a moment later, when a worker's message is done."""
@@ -139,7 +144,7 @@ class Struck:
         """Return every message that nobody could handle, as sentences."""
         found = [
             f"{context} has a dead letter for {actor}: {error}"
-            for context in ("coordination", "catalog", "inventory", "orders", "delivery")
+            for context in POSTGRESQL_CONTEXTS
             for actor, error in self.platform.rows(context, "SELECT actor, error FROM dead_letters")
         ]
         found += [

@@ -11,7 +11,7 @@ from .journal import Entry
 from .kinds import KINDS, Kind
 from .struck import END_SECONDS, Struck, struck_platform
 from .twice import Doubling
-from .upkeep import upkeep, what_is_wrong
+from .upkeep import upkeep, what_stays_wrong
 
 #: Every death on each way, by the name of the kind of order; `UPKEEP` is what is sent beside the orders.
 Ways = dict[str, list[Case]]
@@ -78,7 +78,7 @@ def test_what_is_sent_beside_the_orders_survives_a_death_at_every_crash_point(st
     struck.strike(ways[UPKEEP], begin)
     struck.wait_until_quiet()
 
-    assert what_is_wrong(struck.platform, products) == []
+    assert what_stays_wrong(struck.platform, products, END_SECONDS) == []
     assert struck.dead_or_parked() == []
 
 
@@ -110,7 +110,7 @@ def test_messages_that_fail_survive_a_death_before_and_after_they_are_put_aside(
     struck.wait_until_quiet()
 
     assert struck.violations(begun) == []
-    assert what_is_wrong(struck.platform, products) == []
+    assert what_stays_wrong(struck.platform, products, END_SECONDS) == []
 
 
 def test_a_message_that_is_delivered_again_before_and_after_it_is_done_has_one_effect(struck: Struck) -> None:

@@ -1,6 +1,7 @@
 """What is sent beside the orders: goods, prices, templates, preferences, ticks; and what must have come of it."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -45,8 +46,15 @@ def upkeep(product_id: UUID) -> list[Message]:
     ]
 
 
-def what_is_wrong(platform: Platform, product_ids: Iterable[UUID]) -> list[str]:
-    """Return, as sentences, which product was not received, priced and told of exactly once."""
+def what_stays_wrong(platform: Platform, product_ids: Sequence[UUID], seconds: float) -> list[str]:
+    """Return, as sentences, what is not right within so many seconds: a worker may still be at its last message."""
+    deadline = time.monotonic() + seconds
+    while (wrong := _what_is_wrong(platform, product_ids)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return wrong
+
+
+def _what_is_wrong(platform: Platform, product_ids: Sequence[UUID]) -> list[str]:
     wrong = []
     for product_id in product_ids:
         where = "WHERE product_id = %s"
