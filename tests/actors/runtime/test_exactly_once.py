@@ -356,7 +356,7 @@ def test_what_another_process_concludes_meanwhile_is_not_concluded_again(work: W
     assert sum(len(parcel.messages) for parcel in work.handed_over) == 2
 
 
-def test_when_the_outcome_cannot_be_recorded_the_outside_is_asked_again_and_told_of_once(
+def test_when_the_outcome_cannot_be_recorded_yet_the_outside_is_not_asked_for_it_again(
     work: Work, line: Line
 ) -> None:
     def cut_once(time: int) -> None:
@@ -367,8 +367,8 @@ def test_when_the_outcome_cannot_be_recorded_the_outside_is_asked_again_and_told
     one, outside = message(), Outside(cut_once)
     work.process(asking(outside), one)
 
-    assert outside.asked == [[one.id], [one.id]]
-    assert remarks(work) == ["asked", "asked", f"told answer to {one.id}"]
+    assert outside.asked == [[one.id]]
+    assert remarks(work) == ["asked", f"told answer to {one.id}"]
 
 
 def test_an_outside_that_raises_leaves_the_attempt_on_record_and_the_message_comes_again(work: Work) -> None:

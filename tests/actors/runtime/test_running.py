@@ -94,6 +94,23 @@ def test_envelopes_of_many_threads_meet_in_few_transactions(running: Running, wo
     assert len(batches) < 200
 
 
+def test_no_transaction_holds_more_messages_than_its_process_type_allows(work: Work, empty_host: VirtualHost) -> None:
+    largest: list[int] = []
+
+    def note(command: ReceiveStock, marks: Marks) -> Any:
+        largest.append(len(marks.batch))
+        return mark(command, marks)
+
+    messages, actor = [message() for _ in range(25)], handler(note)
+    running = Running(PostgresStore("inventory"), empty_host.url, bind, work.back_off, largest_batch=10)
+    running.start()
+    running.receive(actor, wire(*messages))
+    running.stop()
+
+    assert work.marked() == sorted(one.id for one in messages)
+    assert sorted(set(largest)) == [5, 10]
+
+
 class Answering:
     """A repository that shows a stock of 5, or of nothing, or raises."""
 
