@@ -13,10 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from contexts.coordination.messages import SweepDeadlines
 from contexts.delivery.messages import ReconcileShipments
+from contexts.identity import named
 from contexts.inventory.messages import ExpireReservations
 from contexts.messages import Command, Stamped, first_cause
 from contexts.orders.messages import ReconcilePayments
@@ -47,7 +48,7 @@ class Tick:
     def stamped(self, at: datetime) -> Stamped:
         """Return the tick of one moment; the same moment gives the same message."""
         command = self.command(at)
-        identity = uuid5(TICKS, f"{command.wire_name}/{at.isoformat()}")
+        identity = named(TICKS, f"{command.wire_name}/{at.isoformat()}")
         return first_cause(identity, command, identity)
 
 
@@ -61,7 +62,7 @@ SCHEDULE = (
 
 def look_at(subject: str, at: datetime) -> UUID:
     """Name the look of a reconciliation that begins at a tick."""
-    return uuid5(TICKS, f"{subject}/{at.isoformat()}")
+    return named(TICKS, f"{subject}/{at.isoformat()}")
 
 
 async def tick_forever(url: str, stop: asyncio.Event) -> None:

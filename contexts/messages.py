@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from contexts.identity import named
 
 
 class MalformedMessage(ValueError):
@@ -122,7 +124,7 @@ class Stamped:
         for body in bodies:
             correlation: UUID = getattr(body, "order_id", self.correlation_id)
             nth = seen[body.wire_name, correlation] = seen.get((body.wire_name, correlation), 0) + 1
-            identity = uuid5(self.id, f"{body.wire_name}/{correlation}#{nth}")
+            identity = named(self.id, f"{body.wire_name}/{correlation}#{nth}")
             stamped.append(Stamped(identity, body, correlation, self.id, at, 0, self.traceparent))
         return stamped
 

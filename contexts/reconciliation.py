@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from contexts.identity import named
 from contexts.messages import Command
 
 #: How far a look stays behind now: what changed since may be on its way between us and them.
@@ -85,4 +86,4 @@ class Difference:
 
     @property
     def id(self) -> UUID:
-        return uuid5(self.subject_id, self.kind)
+        return named(self.subject_id, self.kind)

@@ -1,12 +1,13 @@
 """`POST /v1/orders/{id}/cancellation`: the customer does not want an order any more."""
 
 from typing import Annotated, Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from contexts.coordination.messages import CancelOrder
+from contexts.identity import named
 from contexts.messages import first_cause
 from contexts.subscriptions import actor_address
 
@@ -68,5 +69,5 @@ def _refuse_if_ended(order_id: UUID, order: dict[str, Any] | None) -> None:
 
 async def _hand_over(request: web.Request, order_id: UUID, wish: CancellationRequest) -> None:
     command = CancelOrder(order_id=order_id, reason=wish.reason)
-    stamped = first_cause(uuid5(order_id, "cancellation"), command, order_id, traceparent_of(request))
+    stamped = first_cause(named(order_id, "cancellation"), command, order_id, traceparent_of(request))
     await hand_over(request.app[CONNECTIONS].publisher, COORDINATION, [stamped.to_json()], _NOT_SAFE)

@@ -6,10 +6,11 @@ a fingerprint of the body for a day, only tells a client that it used a key twic
 
 import hashlib
 import re
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from aiohttp import web
 
+from contexts.identity import named
 from persistence.read_models import model_key
 
 from .problems import IDEMPOTENCY_KEY_REUSED, NO_IDEMPOTENCY_KEY, Fault, Problem
@@ -26,7 +27,7 @@ def caller(_request: web.Request) -> UUID:
 
     Nobody is authenticated yet, so all callers are one and share their keys: each key must be hard to meet by chance.
     """
-    return uuid5(_CALLERS, "anonymous")
+    return named(_CALLERS, "anonymous")
 
 
 def idempotency_key(request: web.Request) -> str:

@@ -1,11 +1,12 @@
 """What a client may send as an order, and how it becomes the command. Stricter than the wire: nothing unknown."""
 
 from typing import Annotated, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from contexts.identity import named
 from contexts.money import MINOR_DIGITS
 from contexts.orders.messages import Address, Customer, OrderLine, PaymentMethod, PlaceOrder
 
@@ -57,7 +58,7 @@ class CustomerRequest(BaseModel):
 
     def named(self) -> Customer:
         """Return the customer with an id: the same one for the same e-mail address, however it is capitalised."""
-        identity = self.id or uuid5(CUSTOMERS, self.email.lower())
+        identity = self.id or named(CUSTOMERS, self.email.lower())
         return Customer(id=identity, email=self.email, phone=self.phone)
 
 

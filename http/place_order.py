@@ -1,11 +1,12 @@
 """`POST /v1/orders`: check an order, give it its id, hand it over, and say where it can be watched."""
 
 from collections.abc import Mapping
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from aiohttp import web
 from redis.asyncio.client import Pipeline
 
+from contexts.identity import named
 from contexts.messages import first_cause
 from contexts.orders.messages import PlaceOrder
 from contexts.subscriptions import actor_address
@@ -34,11 +35,11 @@ async def place_order(request: web.Request) -> web.Response:
     key = idempotency_key(request)
     body = await canonical_json(request, INVALID_ORDER)
     order = OrderRequest.parse(body)
-    order_id = uuid5(caller(request), key)
+    order_id = named(caller(request), key)
     command = order.command(order_id, order.customer.named())
     connections, traceparent = request.app[CONNECTIONS], traceparent_of(request)
     repeated = await _admit(connections, command, order.first_lines(), fingerprint(body), traceparent)
-    stamped = first_cause(uuid5(order_id, "PlaceOrder"), command, order_id, traceparent)
+    stamped = first_cause(named(order_id, "PlaceOrder"), command, order_id, traceparent)
     await hand_over(connections.publisher, ORDERS, [stamped.to_json()], _NOT_SAFE)
     return _accepted(order_id, repeated)
 

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from psycopg import Connection
 
+from contexts.identity import named
 from persistence.encryption import FieldCipher
 from persistence.setwise import json_text
 
@@ -27,7 +28,7 @@ class CarrierConfig:
 
     @property
     def id(self) -> UUID:
-        return uuid5(CARRIERS, self.carrier)
+        return named(CARRIERS, self.carrier)
 
 
 def put_carrier(connection: Connection[Any], config: CarrierConfig) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 
+from contexts.identity import named
 from contexts.messages import Destination, MalformedMessage, Stamped
 from contexts.subscriptions import actor_address
 from persistence.dead_letter_rows import Letter, Wanted, rows_of
@@ -145,7 +146,7 @@ def _identity(letter: Letter) -> str:
 
 def _parcel(letter: Letter, payload: dict[str, Any]) -> Parcel:
     # Named after this death, so that even two rows for one retry would be one.
-    identity = uuid5(letter.id, f"retry of {letter.died_at.isoformat()}")
+    identity = named(letter.id, f"retry of {letter.died_at.isoformat()}")
     return Parcel(identity, Destination(letter.queue, letter.actor), (orjson.dumps(payload),), after_seconds=0)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from contexts.coordination.definitions import Definitions
 from contexts.coordination.journey import Journey
 from contexts.coordination.transitions import Status, Transition
+from contexts.identity import named
 from contexts.orders.messages import OrderPlaced
 from persistence.setwise import Row
 
@@ -93,7 +94,7 @@ def event_row(identity: UUID, transition: Transition) -> Row:
     """Return a row of workflow_events."""
     payload = {"step": transition.step, "event": transition.event, "reason": transition.reason}
     return {
-        "id": uuid5(identity, str(transition.sequence)),
+        "id": named(identity, str(transition.sequence)),
         "workflow_id": identity,
         "event_type": transition.kind,
         "payload": payload | dict(transition.detail or ()),

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import dict_row
 
+from contexts.identity import named
 from contexts.messages import Message
 from contexts.money import to_decimal, to_minor
 from contexts.orders.messages import CompleteOrder, PlaceOrder, PricedLine, RefuseReturn, RejectOrder, ReturnOrder
@@ -91,7 +92,7 @@ class OrderTables(Orders):
 
 def line_id(order_id: UUID, place: int) -> UUID:
     """Name a line of an order by its place, from 0."""
-    return uuid5(order_id, f"line-{place}")
+    return named(order_id, f"line-{place}")
 
 
 def in_place(order_id: UUID, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

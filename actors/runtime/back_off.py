@@ -2,8 +2,9 @@
 
 import random
 from dataclasses import dataclass
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from contexts.identity import named
 from contexts.messages import Stamped
 
 #: Seconds that an inbox remembers a message: longer than any copy of it can be on its way.
@@ -42,4 +43,4 @@ class BackOff:
     @staticmethod
     def parcel_id(message: Stamped) -> UUID:
         """Name the outbox row of this attempt, so that two copies of a message wait as one."""
-        return uuid5(message.id, f"attempt-{message.attempt}")
+        return named(message.id, f"attempt-{message.attempt}")

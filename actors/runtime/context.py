@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
-from uuid import NAMESPACE_OID, uuid5
+from uuid import NAMESPACE_OID
 
 import dramatiq
 import orjson
@@ -16,6 +16,7 @@ from actors.runtime.handlers import AskingHandler, Handler, QueryHandler
 from actors.runtime.meeting import LARGEST_BATCH, Meeting
 from actors.runtime.queries import Answers
 from actors.runtime.relay import Relay
+from contexts.identity import named
 from contexts.messages import Destination, MalformedMessage, Message, Query, Stamped, decode_all
 from contexts.subscriptions import actor_address
 
@@ -210,7 +211,7 @@ class Running:
             self._meeting(handler).join(stamped[begin : begin + self._largest_batch])
         for fields, error in decoded:
             if not isinstance(error, Stamped):
-                identity = uuid5(NAMESPACE_OID, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
+                identity = named(NAMESPACE_OID, orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode())
                 self._exactly_once.bury_malformed(handler.destination, fields, error, identity)
 
     def _meeting(self, handler: Handler | AskingHandler | QueryHandler) -> Meeting[Stamped]:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from contexts.delivery.carrier import Booked, Cancelled, CarrierRequest, Operation, Refused, Unknown
+from contexts.identity import named
 
 Outcome = Booked | Cancelled | Refused | Unknown | None
 
@@ -44,7 +45,7 @@ class TrackingEvent:
 
     @property
     def id(self) -> UUID:
-        return uuid5(self.shipment_id, f"{self.kind}/{self.at.isoformat()}")
+        return named(self.shipment_id, f"{self.kind}/{self.at.isoformat()}")
 
 
 @dataclass(slots=True)
@@ -164,4 +165,4 @@ class Shipments:
 
 def shipment_id(order_id: UUID) -> UUID:
     """Name the shipment of an order."""
-    return uuid5(order_id, "shipment")
+    return named(order_id, "shipment")

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from contexts.identity import named
 from contexts.inventory.messages import Line, ReceiveStock
 from contexts.views import View
 
@@ -85,7 +86,7 @@ class Level:
 
     @property
     def id(self) -> UUID:
-        return uuid5(self.product_id, str(self.warehouse_id))
+        return named(self.product_id, str(self.warehouse_id))
 
     @property
     def available(self) -> int:
@@ -115,7 +116,7 @@ class Reservation:
 
     @property
     def id(self) -> UUID:
-        return uuid5(self.order_id, f"{self.product_id}/{self.warehouse_id}")
+        return named(self.order_id, f"{self.product_id}/{self.warehouse_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class LedgerEntry:
     @property
     def id(self) -> UUID:
         """One delivery, and one order, moves a product in a warehouse once each way: a second time is refused."""
-        return uuid5(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
+        return named(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
 
 
 @dataclass

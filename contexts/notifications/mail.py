@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Protocol
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import NAMESPACE_OID, UUID
 
+from contexts.identity import named
 from contexts.money import to_decimal
 from contexts.notifications.messages import PutTemplate
 from contexts.orders.messages import OrderClosed, OrderRejected, OrderReturned, ReturnRefused
@@ -220,7 +221,7 @@ def default_templates() -> list[PutTemplate]:
     """Return the first version of every template that an occasion needs, in English."""
     return [
         PutTemplate(
-            template_id=uuid5(NAMESPACE_OID, f"{EMAIL}/{name}/1"),
+            template_id=named(NAMESPACE_OID, f"{EMAIL}/{name}/1"),
             name=name,
             channel=EMAIL,
             version=1,

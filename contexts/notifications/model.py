@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Self
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import NAMESPACE_OID, UUID
 
 import jinja2
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from contexts.identity import named
 from contexts.notifications.mail import (
     EMAIL,
     Bounced,
@@ -181,7 +182,7 @@ class Notification:
     @property
     def message_id(self) -> str:
         """The Message-ID of every attempt."""
-        return f"<{uuid5(NAMESPACE_OID, self.key)}@{_MAIL_DOMAIN}>"
+        return f"<{named(NAMESPACE_OID, self.key)}@{_MAIL_DOMAIN}>"
 
     @property
     def is_final(self) -> bool:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from contexts.catalog.messages import ProductChanged
+from contexts.identity import named
 from contexts.money import largest_minor
 from contexts.orders.messages import (
     OrderCompleted,
@@ -77,7 +78,7 @@ class OrderEvent:
 
     @property
     def id(self) -> UUID:
-        return uuid5(self.subject_id, str(self.sequence))
+        return named(self.subject_id, str(self.sequence))
 
 
 @dataclass(slots=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from contexts.identity import named
 from contexts.orders.gateway import Approved, Declined, GatewayRequest, Operation, Unknown
 from contexts.orders.model import OrderEvent, WrongState
 
@@ -160,7 +161,7 @@ class Payment:
     ) -> GatewayRequest:
         return GatewayRequest(
             operation,
-            uuid5(self.id, operation.value),
+            named(self.id, operation.value),
             self.id,
             self.order_id,
             self.amount_minor,
@@ -205,4 +206,4 @@ class Payments:
 
 def payment_id(order_id: UUID) -> UUID:
     """Name the payment of an order."""
-    return uuid5(order_id, "payment")
+    return named(order_id, "payment")

@@ -1,5 +1,6 @@
 """Every message that the contexts sent each other, as their outboxes had it: to see its way, and to send it again."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import psycopg
 from contexts.messages import Destination, Envelope, Message, Stamped
 from contexts.subscriptions import destinations
 from persistence.databases import POSTGRESQL_CONTEXTS, url_variable
+from persistence.parcels import separate
 
 from .platform import Platform
 
@@ -51,16 +53,24 @@ def keep_journals(platform: Platform) -> None:
 
 
 def entries(platform: Platform, correlation_ids: Iterable[UUID]) -> list[Entry]:
-    """Return what was sent in the course of these orders, each message to each actor once."""
-    wanted = set(correlation_ids)
-    found: dict[tuple[str, UUID], Entry] = {}
+    """Return what was sent in the course of these orders: each message to each actor as often as it was sent."""
+    wanted, found = set(correlation_ids), []
     for context in POSTGRESQL_CONTEXTS:
-        for queue, actor, payload in platform.rows(context, "SELECT queue, actor, payload FROM journal ORDER BY 1"):
-            for fields in orjson.loads(bytes(payload)):
-                entry = Entry.of(Destination(queue, actor), orjson.dumps(fields))
-                if entry.correlation_id in wanted:
-                    found[actor, entry.identity] = entry
-    return list(found.values())
+        rows = platform.rows(context, "SELECT queue, actor, payload FROM journal ORDER BY position")
+        for queue, actor, payload in rows:
+            made = (Entry.of(Destination(queue, actor), one) for one in separate(bytes(payload)))
+            found += [entry for entry in made if entry.correlation_id in wanted]
+    return found
+
+
+def sent_twice(platform: Platform, correlation_ids: Iterable[UUID]) -> list[str]:
+    """Return every message of these orders that was sent more than once, as sentences: its cause was done again.
+
+    What a message changes and what it sends are one transaction, so that this tells of every second effect, also of
+    one that the next actor forgave.
+    """
+    counted = Counter((entry.destination.actor, entry.identity) for entry in entries(platform, correlation_ids))
+    return [f"message {identity} was sent to {actor} {n} times" for (actor, identity), n in counted.items() if n > 1]
 
 
 def first(message: Message, identity: UUID, order_id: UUID) -> list[Entry]:

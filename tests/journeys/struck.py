@@ -26,7 +26,7 @@ from tests.persistence.virtual_host import eventually
 from tests.sandboxes.launching import launcher
 
 from .deaths import Case, Deaths
-from .journal import Entry, deliver, entries, first, keep_journals
+from .journal import Entry, deliver, entries, first, keep_journals, sent_twice
 from .kinds import Kind
 from .platform import ROOT, Platform, platform
 from .shop import Shop
@@ -138,7 +138,8 @@ class Struck:
         ]
         if (report.orders, report.in_flight) != (len(kinds), 0):
             wrong.append(f"of {len(kinds)} orders {report.orders} were audited, {report.in_flight} are in flight")
-        return wrong + [str(one) for one in report.violations] + self.dead_or_parked()
+        wrong += [str(one) for one in report.violations]
+        return wrong + sent_twice(self.platform, kinds) + self.dead_or_parked()
 
     def dead_or_parked(self) -> list[str]:
         """Return every message that nobody could handle, as sentences."""

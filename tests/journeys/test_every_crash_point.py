@@ -7,7 +7,7 @@ import pytest
 
 from .deaths import OF_A_FAILURE, Case, cases, registered
 from .failing import everything_fails_once, notifications_fail
-from .journal import Entry
+from .journal import Entry, sent_twice
 from .kinds import KINDS, Kind
 from .struck import END_SECONDS, Struck, struck_platform
 from .twice import Doubling
@@ -79,6 +79,7 @@ def test_what_is_sent_beside_the_orders_survives_a_death_at_every_crash_point(st
     struck.wait_until_quiet()
 
     assert what_stays_wrong(struck.platform, products, END_SECONDS) == []
+    assert sent_twice(struck.platform, products) == []
     assert struck.dead_or_parked() == []
 
 

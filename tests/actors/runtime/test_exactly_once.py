@@ -356,9 +356,7 @@ def test_what_another_process_concludes_meanwhile_is_not_concluded_again(work: W
     assert sum(len(parcel.messages) for parcel in work.handed_over) == 2
 
 
-def test_when_the_outcome_cannot_be_recorded_yet_the_outside_is_not_asked_for_it_again(
-    work: Work, line: Line
-) -> None:
+def test_when_the_outcome_cannot_be_recorded_yet_the_outside_is_not_asked_for_it_again(work: Work, line: Line) -> None:
     def cut_once(time: int) -> None:
         if time == 1:
             line.cut()
