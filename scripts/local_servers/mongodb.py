@@ -94,6 +94,8 @@ def _prepare() -> Command:
     data = places.directory("mongodb") / "data"
     data.mkdir(exist_ok=True)
     settings = "--bind_ip 127.0.0.1 --replSet rs0 --nounixsocket --oplogSize 1024 --wiredTigerCacheSizeGB 0.5"
+    # A transaction of a worker that was killed keeps its documents from all others until its time is over.
+    settings += " --setParameter transactionLifetimeLimitSeconds=5"
     return Command((program, "--dbpath", str(data), "--port", str(places.port("mongodb")), *settings.split()))
 
 
