@@ -11,7 +11,7 @@ import orjson
 
 from actors.runtime.back_off import BackOff
 from actors.runtime.broker import BROKER
-from actors.runtime.exactly_once import ExactlyOnce
+from actors.runtime.exactly_once import ExactlyOnce, Stopping
 from actors.runtime.handlers import AskingHandler, Handler, QueryHandler
 from actors.runtime.meeting import LARGEST_BATCH, Meeting
 from actors.runtime.queries import Answers
@@ -208,6 +208,8 @@ class Running:
         ]
         stamped = [one for _, one in decoded if isinstance(one, Stamped)]
         for begin in range(0, len(stamped), self._largest_batch):
+            if begin and self.stopping.is_set():
+                raise Stopping  # the envelope goes back whole; the inbox knows what of it is done
             self._meeting(handler).join(stamped[begin : begin + self._largest_batch])
         for fields, error in decoded:
             if not isinstance(error, Stamped):
