@@ -1,5 +1,6 @@
 """The actors of delivery."""
 
+import logging
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from actors.runtime.context import Context
 from actors.runtime.handlers import TryAgain
 from contexts.delivery.carrier import CarrierRequest
 from contexts.delivery.messages import (
+    CancellationRefused,
     CancelShipment,
     DeliveryRefused,
     RecallRefused,
@@ -28,6 +30,8 @@ from persistence.carriers import CarrierConfig, active_carrier, put_carrier
 from persistence.delivery import ShipmentTables
 from persistence.postgres_store import PostgresStore
 from persistence.shipment_views import ShipmentViews
+
+logger = logging.getLogger(__name__)
 
 DELIVERY = Context(
     "delivery", store=PostgresStore, repositories={Shipments: ShipmentTables, ShipmentViews: ShipmentViews}
@@ -81,11 +85,15 @@ def cancel_shipment(command: CancelShipment, shipments: Shipments) -> CarrierReq
 
 @DELIVERY.concludes(cancel_shipment)
 def shipment_cancelled(command: CancelShipment, outcome: Outcome, shipments: Shipments) -> Iterable[Event]:
-    """Tell that no label is alive for the order."""
+    """Tell that no label is alive for the order, or that the parcel is on its way and cannot be stopped."""
     shipment = shipments.of(command.order_id)
     if not shipment.cancelled(outcome, datetime.now(UTC)):
         raise TryAgain(f"cancellation of shipment {shipment.id} is unknown: {outcome}")
-    yield ShipmentCancelled(order_id=command.order_id)
+    if shipment.cannot_be_stopped:
+        logger.warning("shipment %s cannot be cancelled any more: %s", shipment.id, shipment.recall_refusal)
+        yield CancellationRefused(order_id=command.order_id, code=shipment.recall_refusal or "")
+    else:
+        yield ShipmentCancelled(order_id=command.order_id)
 
 
 @DELIVERY.asks(carrier)

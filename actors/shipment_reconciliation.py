@@ -47,8 +47,8 @@ def shipments_reconciled(
     command: ReconcileShipments, outcome: Answer | None, records: ShipmentReconciliation
 ) -> Iterable[Message]:
     """Enter what differs, have what can be mended cancelled, and go on with the next page."""
-    look = records.looks.opened(command)
-    if outcome is None or look is None:
+    # First: to open the look of a message that asked nothing would begin one that no page follows.
+    if outcome is None or (look := records.looks.opened(command)) is None:
         return
     asked, page = outcome
     if isinstance(page, Unknown):

@@ -1,6 +1,6 @@
 """Journeys in PostgreSQL: the saga's state, the workflow an operator sees, and the audit trail of every transition."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,14 +8,12 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from contexts.coordination.definitions import SAGAS, Definitions
-from contexts.coordination.journey import Journey
 from contexts.coordination.journeys import Journeys, journeys_of
 from contexts.coordination.messages import SweepDeadlines
 from contexts.messages import Message
-from contexts.views import View
 from persistence import setwise
+from persistence.early_cancellations import EarlyCancellations
 from persistence.journey_rows import event_row, restored, saga_change, saga_row, workflow_change, workflow_row
-from persistence.journey_views import JourneyViews
 from persistence.tables.coordination import sagas, workflow_events, workflows
 
 #: Overdue journeys that one sweep looks after.
@@ -31,9 +29,11 @@ _JOURNEYS = """
 _OVERDUE = """
     WHERE s.status IN ('RUNNING', 'COMPENSATING', 'STUCK') AND s.due_at <= %s
       AND (s.saga_type, s.definition_version) IN (SELECT * FROM unnest(%s::text[], %s::int[]))
-    ORDER BY s.due_at LIMIT %s FOR UPDATE OF s SKIP LOCKED
+    ORDER BY s.due_at LIMIT %s FOR UPDATE OF s, w SKIP LOCKED
 """
 _BY_ID = "WHERE s.id = ANY(%s) ORDER BY s.id"
+# Both rows: after a wait PostgreSQL reads anew only what it locked, and the workflow would be the one from before.
+_LOCKED_BY_ID = f"{_BY_ID} FOR UPDATE OF s, w"
 
 
 class JourneyTables(Journeys):
@@ -43,10 +43,11 @@ class JourneyTables(Journeys):
         super().__init__(definitions)
         self._connection = connection
         self._stored: dict[UUID, int] = {}
-        self._changed_views: list[View] = []
+        self._early = EarlyCancellations(connection)
 
     def prefetch(self, messages: Sequence[Message]) -> None:
         """Lock and load the journeys that are answered, wished otherwise, or overdue."""
+        self._early.prefetch(messages, self.early_cancellations)
         for message in messages:
             if isinstance(message, SweepDeadlines):
                 names, versions = zip(*((saga.name, saga.version) for saga in self.definitions), strict=True)
@@ -61,7 +62,7 @@ class JourneyTables(Journeys):
         # begun it, and a statement sees only what was committed when it started.
         for wanted in (first, then):
             if wanted:
-                self._take(f"{_BY_ID} FOR UPDATE OF s", sorted(wanted))
+                self._take(_LOCKED_BY_ID, sorted(wanted))
 
     def look_at(self, message: Message) -> None:
         """Load the journeys that a message is about as they stand, without a lock: for questions only."""
@@ -81,18 +82,7 @@ class JourneyTables(Journeys):
         setwise.update(self._connection, workflows, [workflow_change(*item) for item in changed.items()])
         events = [event_row(one, event) for one, journey in self.journeys.items() for event in journey.history]
         setwise.insert(self._connection, workflow_events, events)
-        self._look_again(journey for journey in (*new.values(), *changed.values()) if journey.saga.starts is None)
-
-    def changed_views(self) -> list[View]:
-        """Return the journeys of orders that return: whoever read them when they were completed may keep that long."""
-        return self._changed_views
-
-    def _look_again(self, returns: Iterable[Journey]) -> None:
-        orders = [journey.order.order_id for journey in returns]
-        if orders:
-            views = JourneyViews(self._connection)
-            views.load(orders)
-            self._changed_views = [view for view in map(views.view, orders) if view]
+        self._early.flush(self.early_cancellations)
 
     def _take(self, condition: str, *parameters: Any) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)

@@ -10,6 +10,7 @@ from psycopg.rows import dict_row
 from contexts.coordination.definitions import journey_id
 from contexts.coordination.messages import ShowJourney
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.transitions import Status
 from contexts.messages import Message
 from contexts.views import A_MOMENT, AN_HOUR, View
 
@@ -59,7 +60,8 @@ class JourneyViews:
         body = {**_standing(placing), "timeline": timeline}
         if returning:
             body["return"] = _standing(returning)
-        over = all(journey["completed_at"] for journey in journeys)
+        # A completed order may still return, so that only its return's end, or its undoing, is the end of it all.
+        over = placing["status"] == Status.UNDONE or bool(returning and returning["completed_at"])
         version = sum(journey["version"] for journey in journeys)
         return View("journey", str(order_id), "journey", version, body, AN_HOUR if over else A_MOMENT)
 

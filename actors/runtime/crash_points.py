@@ -9,7 +9,6 @@ import os
 import signal
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 
 #: The directory of deaths that wait; None in production.
 DIRECTORY = os.environ.get("FIRST_VISCOUNT_CRASH_POINTS") or None
@@ -46,7 +45,7 @@ def reached(point: CrashPoint, actor: str) -> None:
     if DIRECTORY is None:
         return
     for whose in (actor, ANY_ACTOR):
-        waiting = Path(DIRECTORY, f"{point.value}@{whose}")
+        death = f"{point.value}@{whose}"
         with suppress(FileNotFoundError):
-            waiting.rename(waiting.with_name(f"died-{waiting.name}"))
+            os.rename(f"{DIRECTORY}/{death}", f"{DIRECTORY}/died-{death}")
             os.kill(os.getpid(), signal.SIGKILL)

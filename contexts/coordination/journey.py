@@ -12,6 +12,7 @@ from contexts.coordination.transitions import (
     ESCALATE_AFTER,
     RESEND_AFTER,
     REVERSED,
+    WISHES,
     Status,
     Transition,
     patience,
@@ -30,10 +31,14 @@ class Journey(Standing):
 
     def begin(self, now: datetime, reason: str | None = None) -> Iterator[Command]:
         """Send the first stage's commands."""
-        self.reason = reason
-        self._enter(0, now)
-        self._record("JourneyBegun", now, self.saga.starts, reason)
+        self._begun(now, reason)
         yield from self.commands()
+
+    def begin_cancelled(self, detail: Detail, now: datetime) -> Iterator[Command]:
+        """Begin what its customer cancelled before: nothing is asked for, so nothing is to be undone, only closed."""
+        self._begun(now)
+        self._record("JourneyCancelled", now, reason=CANCELLED, detail=detail)
+        yield from self._undo(-1, CANCELLED, now)
 
     def receive(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         """Take an answer. One that comes twice, late or early moves nothing, and is recorded."""
@@ -62,12 +67,15 @@ class Journey(Standing):
         yield from self.commands()
 
     def cancel(self, command: CancelOrder, now: datetime) -> Iterator[Command]:
-        """Undo the order before its pivot; from there on remember the wish. A second one changes nothing."""
+        """Undo the order before its pivot; from there on remember the wish. A second one changes nothing.
+
+        While the pivot is being undone the wish is remembered too: if that is refused, the order goes on after all.
+        """
         words: Detail = {"words": command.reason} if command.reason else {}
         if self.course is Status.RUNNING and self.stage.kind is Kind.COMPENSATABLE:
             self._record("JourneyCancelled", now, reason=CANCELLED, detail=words)
             yield from self._undo(self.place, CANCELLED, now)
-        elif self.course is Status.RUNNING and self.saga.returned_by and not self.wish:
+        elif self.may_go_forward and self.saga.returned_by and not self.wish and self.reason not in WISHES:
             self.wish = CANCELLED
             self._record("CancellationNoted", now, reason=CANCELLED, detail=words)
         else:
@@ -147,7 +155,19 @@ class Journey(Standing):
                 if self._heard(step, now):
                     yield from self._retreat(self.place - 1, now)
                 return
+            if step.compensation and kind is step.compensation.refused:
+                self._record("StepNotUndone", now, kind, step=step.name)
+                yield from self._turn_forward(step, now)
+                return
         self._record("AnswerIgnored", now, kind)
+
+    def _turn_forward(self, step: Step[OrderPlaced], now: datetime) -> Iterator[Command]:
+        """Take a pivot for done that cannot be undone; what somebody wished stays a wish, an overdue is nobody's."""
+        if self.reason in WISHES:
+            self.wish = self.wish or self.reason
+        self.course, self.reason = Status.RUNNING, None
+        if self._heard(step, now):
+            yield from self._go_on(now)
 
     def _heard(self, step: Step[OrderPlaced], now: datetime) -> bool:
         """Take an answer off the list; tell whether it was the last. One that comes at all ends a standstill."""
@@ -179,6 +199,11 @@ class Journey(Standing):
             place -= 1 if not pending else 0
         self._wait(place, pending, RESEND_AFTER, now)
         yield from self.commands()
+
+    def _begun(self, now: datetime, reason: str | None = None) -> None:
+        self.reason = reason
+        self._enter(0, now)
+        self._record("JourneyBegun", now, self.saga.starts, reason)
 
     def _enter(self, place: int, now: datetime) -> None:
         stage = self.saga.stages[place]

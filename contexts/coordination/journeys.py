@@ -1,6 +1,7 @@
 """The journeys of some orders: each event, wish and tick of the clock finds the one that it is about."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,15 +14,25 @@ from contexts.messages import Command, JourneyEvent, Message
 from contexts.orders.messages import OrderPlaced
 
 
+@dataclass(frozen=True, slots=True)
+class EarlyCancellation:
+    """A cancellation that came before the order: the customer's words ("" for none), and when it came."""
+
+    reason: str
+    at: datetime
+
+
 class Journeys:
     """The journeys that a batch is about, in memory, by their own ids.
 
-    An order has one that places it and, if it is cancelled after its pivot, one that returns it.
+    An order has one that places it and, if it is cancelled after its pivot, one that returns it. What is cancelled
+    before its journey begins waits in `early_cancellations`, by order, until the order is placed or rejected.
     """
 
     def __init__(self, definitions: Definitions = SAGAS) -> None:
         self.definitions = definitions
         self.journeys: dict[UUID, Journey] = {}
+        self.early_cancellations: dict[UUID, EarlyCancellation] = {}
 
     def receive(self, event: JourneyEvent, now: datetime) -> Iterator[Command]:
         """Begin a journey or move one on; raises `UnknownJourney` for an answer to nothing."""
@@ -33,16 +44,20 @@ class Journeys:
             if journey.wish and journey.course is Status.COMPLETED and not was_final:
                 yield from self._return(journey, journey.wish, {}, now)
         elif isinstance(event, OrderPlaced):
-            yield from self._begin(Journey(event, self.definitions.newest(name)), now)
-        elif type(event) is not PLACE_ORDER.closed_undone:
-            # An order that could not be sold was rejected before it had a journey.
+            yield from self._begin_placing(Journey(event, self.definitions.newest(name)), now)
+        elif type(event) is PLACE_ORDER.closed_undone:
+            # An order that could not be sold was rejected before it had a journey: nothing is left to cancel.
+            self.early_cancellations.pop(event.order_id, None)
+        else:
             raise UnknownJourney(f"{event.wire_name} for order {event.order_id}, whose journey never began")
 
     def cancel(self, command: CancelOrder, now: datetime) -> Iterator[Command]:
-        """Undo an order, or have it returned; raises `UnknownJourney` for one whose journey did not begin yet."""
-        journey = self._placing(command)
-        if self._may_return(journey):
-            words = {"words": command.reason} if command.reason else {}
+        """Undo an order, or have it returned; one whose journey did not begin yet is undone as soon as it does."""
+        journey = self.journeys.get(command.order_id)
+        words = {"words": command.reason} if command.reason else {}
+        if journey is None:
+            self.early_cancellations.setdefault(command.order_id, EarlyCancellation(command.reason, now))
+        elif self._may_return(journey):
             yield from self._return(journey, CANCELLED, words, now)
         else:
             yield from journey.cancel(command, now)
@@ -77,7 +92,7 @@ class Journeys:
         """Return the journeys that are stuck since exactly then."""
         return [journey for journey in self.journeys.values() if journey.stuck_since == moment]
 
-    def _placing(self, command: CancelOrder | Intervention) -> Journey:
+    def _placing(self, command: Intervention) -> Journey:
         journey = self.journeys.get(command.order_id)
         if journey is None:
             raise UnknownJourney(f"{command.wire_name} for order {command.order_id}, whose journey did not begin")
@@ -95,6 +110,15 @@ class Journeys:
         journey.note_return(reason, detail, now)
         name = journey.saga.returned_by or ""
         yield from self._begin(Journey(journey.order, self.definitions.newest(name)), now, reason)
+
+    def _begin_placing(self, journey: Journey, now: datetime) -> Iterator[Command]:
+        early = self.early_cancellations.pop(journey.id, None)
+        if early is None:
+            yield from self._begin(journey, now)
+        else:
+            words = {"words": early.reason} if early.reason else {}
+            self.journeys[journey.id] = journey
+            yield from journey.begin_cancelled(words | {"came_at": early.at.isoformat()}, now)
 
     def _begin(self, journey: Journey, now: datetime, reason: str | None = None) -> Iterator[Command]:
         self.journeys[journey.id] = journey

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from contexts.coordination.saga import Compensation, Kind, Saga, Step
 from contexts.delivery.messages import (
+    CancellationRefused,
     CancelShipment,
     DeliveryRefused,
     ScheduleDelivery,
@@ -74,7 +75,11 @@ PLACE_ORDER = Saga[OrderPlaced](
             ),
             done=ShipmentScheduled,
             refused=DeliveryRefused,
-            compensation=Compensation(lambda order: CancelShipment(order_id=order.order_id), done=ShipmentCancelled),
+            compensation=Compensation(
+                lambda order: CancelShipment(order_id=order.order_id),
+                done=ShipmentCancelled,
+                refused=CancellationRefused,
+            ),
             deadline=timedelta(minutes=20),
         ),
         Step(

@@ -34,10 +34,15 @@ class WithReason(Generic[Start]):
 
 @dataclass(frozen=True, slots=True)
 class Compensation(Generic[Start]):
-    """How a step is undone, and the event that says so. It is never refused, only not yet done."""
+    """How a step is undone, and the event that says so.
+
+    Only a pivot's may be `refused`: then the step counts as done, and the journey goes forward. Any other is never
+    refused, only not yet done.
+    """
 
     command: Callable[[Start], Command]
     done: type[JourneyEvent]
+    refused: type[JourneyEvent] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class Step(Generic[Start]):
             yield self.refused
         if self.compensation:
             yield self.compensation.done
+            if self.compensation.refused:
+                yield self.compensation.refused
 
 
 @dataclass(frozen=True, init=False)
@@ -137,6 +144,8 @@ class Saga(Generic[Start]):
     def _check(self, step: Step[Start]) -> None:
         if step.kind is Kind.COMPENSATABLE and step.compensation is None:
             raise MisorderedSaga(f"{self.name}.{step.name}: a {step.kind} step that lacks a compensation")
+        if step.kind is not Kind.PIVOT and step.compensation is not None and step.compensation.refused is not None:
+            raise MisorderedSaga(f"{self.name}.{step.name}: only a pivot's compensation can be refused")
         if step.kind is Kind.RETRIABLE and step.compensation is not None:
             raise MisorderedSaga(f"{self.name}.{step.name}: a {step.kind} step that has a compensation")
         if step.kind is Kind.RETRIABLE and step.refused is not None:

@@ -18,7 +18,7 @@ class Standing:
 
     `course` is where it goes: RUNNING or COMPENSATING until it is COMPLETED or UNDONE. `place` is the index of the
     present stage, -1 while an undone order is being closed; `pending` the steps of it that are still to be answered.
-    `wish` is why somebody wants the order undone that could not be undone yet.
+    `wish` is why somebody wants the order undone that could not be undone yet. `reason` is why it is undone.
     """
 
     order: OrderPlaced
@@ -100,6 +100,13 @@ class Standing:
     def stage(self) -> Stage[OrderPlaced]:
         """The present stage; there is none at an end, nor while an undone order is being closed."""
         return self.saga.stages[self.place]
+
+    @property
+    def may_go_forward(self) -> bool:
+        """Whether it may still be completed: it is under way, or a compensation is waited for that may be refused."""
+        if self.course is Status.COMPENSATING:
+            return any(step.compensation and step.compensation.refused for step in self.awaited())
+        return self.course is Status.RUNNING
 
     @property
     def can_be_undone(self) -> bool:

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 #: How long a command that has to succeed (retriable, compensation) waits before it is sent again: at first, at most.
-#: Longer than one message is tried before it is dead, so that no two copies of a command are tried side by side.
+#: Longer than one message is tried before it is dead, so that the sweep never sends a second copy of a command while
+#: the first is still tried. An operator's retry may: whoever takes a command takes copies of it side by side.
 RESEND_AFTER, LONGEST_WAIT = timedelta(minutes=30), timedelta(hours=4)
 
 #: Times that a command which has to succeed is sent without an answer until its journey is stuck.
@@ -17,6 +18,7 @@ AT_RISK_MINOR = 500_00
 
 #: Why a journey is undone, or an order returned, by somebody's wish.
 CANCELLED, REVERSED = "cancelled", "reversed"
+WISHES = frozenset({CANCELLED, REVERSED})
 
 
 class UnknownJourney(LookupError):

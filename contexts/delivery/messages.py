@@ -48,6 +48,12 @@ class ShipmentCancelled(JourneyEvent):
     """No label is alive for the order."""
 
 
+class CancellationRefused(JourneyEvent):
+    """The carrier cannot take the parcel back any more, definitely: it is delivered; `code` is the carrier's."""
+
+    code: str
+
+
 class ShipmentRecalled(JourneyEvent):
     """The parcel of a completed order was stopped: no label is alive for it any more."""
 

@@ -12,10 +12,6 @@ from contexts.identity import named
 Outcome = Booked | Cancelled | Refused | Unknown | None
 
 
-class CannotCancel(Exception):
-    """Raised when the carrier will not take a shipment back: an operator has to stop the parcel."""
-
-
 class NotScheduled(Exception):
     """Raised when a parcel is to be recalled that the carrier never took: an operator has to see why."""
 
@@ -50,7 +46,11 @@ class TrackingEvent:
 
 @dataclass(slots=True)
 class Shipment:
-    """The parcel of one order. `recall_refusal` is the carrier's code if it was asked to stop the parcel and cannot."""
+    """The parcel of one order.
+
+    `recall_refusal` is the carrier's code if it was asked to stop the parcel and cannot, be it to cancel the order or
+    to have it returned: the first definite answer holds, and the carrier is not asked again.
+    """
 
     order_id: UUID
     carrier: str
@@ -95,40 +95,66 @@ class Shipment:
                 self._become(Status.REFUSED)
 
     def cancel(self) -> CarrierRequest | None:
-        """Forbid the booking, and have what was booked cancelled; None if no label can be alive."""
+        """Forbid the booking, and have what was booked cancelled; None if no label can be alive, or it cannot be done.
+
+        Where the carrier refused that for a booking whose answer is not known, the booking is looked up.
+        """
         if self.attempts == 0 and self.status is Status.PENDING:
             self._become(Status.CANCELLED)
         if self.status in DEAD:
             return None
-        return self._request(Operation.CANCEL, asked_before=True)
+        if self.recall_refusal is None:
+            return self._request(Operation.CANCEL, asked_before=True)
+        return self._request(Operation.BOOK, asked_before=True) if self.status is Status.PENDING else None
 
     def cancelled(self, outcome: Outcome, now: datetime) -> bool:
-        """Record the outcome of a cancellation; return whether no label is alive. Raises `CannotCancel`."""
-        if isinstance(outcome, Refused):
-            raise CannotCancel(f"shipment {self.id}: {outcome.code}: {outcome.reason}")
-        if isinstance(outcome, Cancelled) and self.status in (Status.PENDING, Status.SCHEDULED):
-            self._become(Status.CANCELLED)
-            self.tracking.append(TrackingEvent(self.id, "CANCELLED", "The shipment was cancelled", now))
-        return self.status in DEAD
+        """Record the outcome of a cancellation; return whether it is known: no label is alive, or it stays SCHEDULED.
+
+        A refused one of a booking whose answer is not known is not over until the booking is adopted.
+        """
+        # While the booking is looked up, a refusal may be the answer to another copy of the command, asked before: so
+        # only a booking, or a cancellation, ends the search.
+        match outcome:
+            case Cancelled() if self.status is Status.PENDING or self._may_be_stopped:
+                self._become(Status.CANCELLED)
+                self.recall_refusal = None
+                self.tracking.append(TrackingEvent(self.id, "CANCELLED", "The shipment was cancelled", now))
+            case Refused() if self.status not in DEAD and self.recall_refusal is None:
+                self._refuse_recall(outcome)
+            case Booked():
+                self.booked(outcome, now)
+        return self.status in DEAD or self.cannot_be_stopped
 
     def recall(self) -> CarrierRequest | None:
         """Have the carrier stop the parcel; None if it said whether it can. Raises `NotScheduled`."""
         if self.status not in (Status.SCHEDULED, Status.RECALLED):
             raise NotScheduled(f"shipment {self.id} is {self.status}")
-        if self.status is Status.RECALLED or self.recall_refusal is not None:
+        if not self._may_be_stopped:
             return None
         return self._request(Operation.CANCEL, asked_before=True)
 
     def recalled(self, outcome: Outcome, now: datetime) -> bool:
         """Record the outcome of a recall; return whether it is known. The first definite answer holds."""
-        if self.status is Status.SCHEDULED and self.recall_refusal is None:
+        if self._may_be_stopped:
             if isinstance(outcome, Cancelled):
                 self._become(Status.RECALLED)
                 self.tracking.append(TrackingEvent(self.id, "RECALLED", "The parcel was stopped and comes back", now))
             elif isinstance(outcome, Refused):
-                self.recall_refusal = outcome.code
-                self.version += 1
+                self._refuse_recall(outcome)
         return self.status is Status.RECALLED or self.recall_refusal is not None
+
+    @property
+    def cannot_be_stopped(self) -> bool:
+        """Whether the parcel is on its way for good: booked, and the carrier said that it cannot stop it."""
+        return self.status is Status.SCHEDULED and self.recall_refusal is not None
+
+    @property
+    def _may_be_stopped(self) -> bool:
+        return self.status is Status.SCHEDULED and self.recall_refusal is None
+
+    def _refuse_recall(self, refusal: Refused) -> None:
+        self.recall_refusal = refusal.code
+        self.version += 1
 
     def _request(self, operation: Operation, asked_before: bool) -> CarrierRequest:
         address = {name: str(value) for name, value in self.shipping_address.items()}

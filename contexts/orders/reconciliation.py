@@ -47,7 +47,7 @@ class PaymentRecord:
 def differences(ours: PaymentRecord | None, charges: Sequence[Charge], *, complete: bool) -> Iterator[Difference]:
     """Yield where one payment's record and its charges differ; `complete`: these are all that the gateway has."""
     if ours is None:
-        yield from (_of(None, charge, Kind.MISSING_HERE) for charge in charges if _has_moved(charge))
+        yield from (_of(None, charge, Kind.MISSING_HERE) for charge in charges if _keeps(charge))
         return
     own = _own_charge(ours, charges)
     if ours.status in UNFINISHED:

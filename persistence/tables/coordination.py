@@ -1,8 +1,9 @@
-"""Coordination's tables: workflows for people to look at, sagas for the engine, events as the audit trail."""
+"""Coordination's tables: workflows for people to look at, sagas for the engine, events as the audit trail, and the
+cancellations that came before their orders."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Uuid, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, Uuid, text
 
-from persistence.tables.columns import context_metadata, document, identity, moment, moment_of_writing
+from persistence.tables.columns import context_metadata, document, identity, moment, moment_of_writing, required_moment
 from persistence.tables.messaging import add_messaging_tables
 
 METADATA = context_metadata()
@@ -61,4 +62,12 @@ workflow_events = Table(
     Column("sequence", Integer, nullable=False, server_default=text("0")),
     Index("idx_workflow_id", "workflow_id"),
     Index("idx_timestamp", "timestamp"),
+)
+
+early_cancellations = Table(
+    "early_cancellations",
+    METADATA,
+    Column("order_id", Uuid, primary_key=True),
+    Column("reason", Text, nullable=False),
+    required_moment("at"),
 )

@@ -29,8 +29,9 @@ def audit(
 ) -> Report:
     """Compare all stores and providers over all orders, those placed `since` so long ago, or those named.
 
-    What seems wrong is looked at again for `settle_seconds`, and counts if it is still there while nothing of its order
-    moves. Raises `ServerAway` when a store or a provider cannot be looked at.
+    What seems wrong is looked at again for `settle_seconds`, but long enough for empty queues to be known to have
+    drained. It counts if it is still there while nothing of its order moves, and nothing can be in a queue. Raises
+    `ServerAway` when a store or a provider cannot be looked at.
     """
     running = Audit(progress or _silence, None if orders is None else frozenset(orders))
     running.look_at_all(None if since is None else datetime.now(UTC) - since)
@@ -64,7 +65,11 @@ class Audit:
             self._findings.notes += waiting.dead_letters(first.stores)
 
     def look_again(self, seconds: float) -> None:
-        """Look at the suspects again and again, at least once, until the time is over or none is left."""
+        """Look at the suspects again and again, at least once, until the time is over or none is left.
+
+        The time is never too short for a queue that is empty to be known to have drained.
+        """
+        seconds = max(seconds, waiting.FIGURES_SECONDS)
         deadline, pause, is_over = time.monotonic() + seconds, PAUSE, False
         while self._findings.suspects and not is_over:
             left = max(0.0, deadline - time.monotonic())
@@ -76,7 +81,7 @@ class Audit:
             with look(ids) as again:
                 for facts in self._each(again, _chunks(ids)):
                     self._findings.again(facts, judged(facts))
-        self._findings.settle(self._queues.never_empty)
+        self._findings.settle(self._queues.not_drained_since)
 
     def report(self) -> Report:
         """Return what was found."""

@@ -49,7 +49,8 @@ class EventFact:
 class JourneyFact:
     """A journey as coordination has it.
 
-    `workflow` is the status that operators see; `events` counts its audit trail, which ends with `last_sequence`.
+    `workflow` is the status that operators see, `completed_at` the time of its end that they see; `events` counts its
+    audit trail, which ends with `last_sequence`.
     """
 
     saga: str
@@ -57,6 +58,7 @@ class JourneyFact:
     reason: str | None
     version: int
     workflow: str | None
+    completed_at: datetime | None
     events: int
     last_sequence: int
     moved_at: datetime
@@ -177,15 +179,21 @@ class OrderFacts:
             units[line.product_id] += line.quantity
         return units
 
+    @property
+    def attempts(self) -> Counter[str]:
+        """How often each mail was sent at most, by Message-ID."""
+        attempts: Counter[str] = Counter()
+        for one in self.told:
+            attempts[one.message_id] += one.attempts
+        return attempts
+
+    def copies(self, message_id: str) -> int:
+        """Return how often a mail arrived; 0 too where nobody can be asked."""
+        return 0 if self.mails is None else self.mails[message_id]
+
     def journey(self, saga: str) -> JourneyFact | None:
         """Return the order's journey through a saga."""
         return next((one for one in self.journeys if one.saga == saga), None)
-
-    @property
-    def moved_at(self) -> datetime | None:
-        """When order or journey last moved; None if there is neither."""
-        known = [self.order.moved_at] if self.order else []
-        return max([*known, *(one.moved_at for one in self.journeys)], default=None)
 
 
 class FactsByOrder(dict[UUID, OrderFacts]):

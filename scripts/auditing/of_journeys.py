@@ -69,6 +69,14 @@ def operators_see_the_end(facts: OrderFacts) -> Iterator[Violation]:
             yield Violation("workflow_disagrees", says, but, facts.order_id)
 
 
+def what_ended_has_its_time(facts: OrderFacts) -> Iterator[Violation]:
+    """A workflow that has ended says when, and one that has not does not."""
+    for one in facts.journeys:
+        if one.workflow is not None and (one.workflow in ENDED) != (one.completed_at is not None):
+            says, but = f"the workflow of {one.saga} is {one.workflow}", f"its completed_at is {one.completed_at}"
+            yield Violation("workflow_disagrees", says, but, facts.order_id)
+
+
 def events_replay_to_rows(facts: OrderFacts) -> Iterator[Violation]:
     """An order's events, and its payment's, come to what the rows say."""
     for one in differences(facts) if facts.order else ():
@@ -115,6 +123,7 @@ ALWAYS = (
     one_journey_a_kind,
     audit_trail_is_whole,
     operators_see_the_end,
+    what_ended_has_its_time,
     events_replay_to_rows,
     total_is_the_lines_sum,
 )

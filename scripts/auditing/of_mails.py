@@ -53,5 +53,14 @@ def what_was_sent_arrived(facts: OrderFacts) -> Iterator[Violation]:
         )
 
 
-ALWAYS = (told_once,)
+def no_mail_without_an_attempt(facts: OrderFacts) -> Iterator[Violation]:
+    """A mail arrived as often as it was sent, at most: an attempt is counted before it is made, and sends one copy."""
+    for message_id, attempts in sorted(facts.attempts.items()):
+        if (copies := facts.copies(message_id)) > attempts:
+            says = f"mail {message_id} was sent {attempts} times at most"
+            but = f"the mail server has {copies} copies"
+            yield Violation("mail_doubled", says, but, facts.order_id)
+
+
+ALWAYS = (told_once, no_mail_without_an_attempt)
 IN_THE_END = (told_how_it_ended, what_was_sent_arrived)

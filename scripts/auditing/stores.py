@@ -42,8 +42,8 @@ _PAYMENTS = """
     FROM payments WHERE order_id IN SLICE ORDER BY id
 """
 _JOURNEYS = """
-    SELECT s.associated_id::uuid, s.saga_type, s.status, s.state->>'reason', s.version, w.status, e.events,
-           coalesce(e.last, 0), s.updated_at
+    SELECT s.associated_id::uuid, s.saga_type, s.status, s.state->>'reason', s.version, w.status, w.completed_at,
+           e.events, coalesce(e.last, 0), s.updated_at
     FROM sagas s LEFT JOIN workflows w ON w.id = s.id
          CROSS JOIN LATERAL (
              SELECT count(*) AS events, max(sequence) AS last FROM workflow_events WHERE workflow_id = s.id

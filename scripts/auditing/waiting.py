@@ -1,8 +1,10 @@
 """What is on its way: messages in outboxes, queues that are not empty; and what lies where nothing takes it."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,9 @@ from operations.stores import POSTGRESQL_CONTEXTS, named
 
 #: Cheaper than decoding: every message of an outbox row names its order so.
 _ORDER = re.compile(rb'"correlation_id":"([0-9a-f-]{36})"')
+
+#: Seconds that RabbitMQ's figures may be old: a queue renews its own every five, and these are collected every five.
+FIGURES_SECONDS = 10.0
 
 _DEAD = (
     "SELECT coalesce(message_type, 'what is no message'), count(*) FROM dead_letters WHERE status = 'DEAD' GROUP BY 1"
@@ -47,28 +52,31 @@ def dead_letters(stores: Stores) -> list[str]:
 
 
 class Queues:
-    """RabbitMQ's queues, seen several times: which of them were never empty, and what lies in `.XQ`."""
+    """RabbitMQ's queues, seen several times: when each was last empty, and what lies in `.XQ`."""
 
     def __init__(self) -> None:
         self.away: str | None = None
-        self._never_empty: set[str] | None = None
+        self._empty_at: dict[str, float] = {}
         self._parked: dict[str, int] = {}
 
     def see(self) -> None:
-        """Look once more. RabbitMQ renews its figures every five seconds."""
+        """Look once more."""
+        moment = time.monotonic()
         try:
-            counts = {one["name"]: int(one.get("messages") or 0) for one in broker.queues()}
+            counts = {one["name"]: one.get("messages") for one in broker.queues()}
         except ServerAway as problem:
             self.away = str(problem)
             return
-        waiting = {name for name in QUEUES if counts.get(name)}
-        self._never_empty = waiting if self._never_empty is None else self._never_empty & waiting
+        # A queue that nobody declared yet is empty; one without a figure is not known to be.
+        self._empty_at.update((name, moment) for name in QUEUES if counts.get(name, 0) == 0)
         self._parked = {name: count for name, count in counts.items() if name.endswith(".XQ") and count}
 
-    @property
-    def never_empty(self) -> list[str]:
-        """The queues in which there was something whenever it was looked."""
-        return sorted(self._never_empty or ())
+    def not_drained_since(self, moment: float) -> list[str]:
+        """Return the queues in which what was there at a moment (of the monotonic clock) may still be.
+
+        A figure says that a queue was empty within the `FIGURES_SECONDS` before: so much later it must be from.
+        """
+        return sorted(name for name in QUEUES if self._empty_at.get(name, -inf) < moment + FIGURES_SECONDS)
 
     def notes(self) -> list[str]:
         """Return sentences for what an operator has to look at."""

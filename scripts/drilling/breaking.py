@@ -78,16 +78,16 @@ async def flush_redis(_site: Site, _dice: Random) -> Struck | None:
 
 
 def provider(variable: str, settings: Callable[[Random], dict[str, Any]]) -> Strike:
-    """Return the fault that makes a sandbox faulty for some seconds."""
+    """Return the fault that makes a sandbox faulty for some seconds; it happened if a request met it."""
 
-    async def strike(_site: Site, dice: Random) -> Struck:
+    async def strike(_site: Site, dice: Random) -> Struck | None:
         chosen, seconds = settings(dice) | {"seed": dice.getrandbits(30)}, dice.uniform(*FAULTY)
         await asyncio.to_thread(switch_faults, variable, chosen)
         try:
             await asyncio.sleep(seconds)
         finally:
-            await asyncio.shield(asyncio.to_thread(end_faults, variable))
-        return Struck(time.monotonic(), f"for {seconds:.1f} s")
+            met = await asyncio.shield(asyncio.to_thread(end_faults, variable))
+        return Struck(time.monotonic(), f"{met} times in {seconds:.1f} s") if met else None
 
     return strike
 
@@ -107,13 +107,20 @@ def switch_faults(variable: str, settings: dict[str, Any]) -> None:
     _faults("PUT", variable, json=settings)
 
 
-def end_faults(variable: str) -> None:
-    """End all faults of a sandbox. Raises urllib3's errors."""
-    _faults("DELETE", variable)
+def end_faults(variable: str) -> int:
+    """End all faults of a sandbox; return how often they struck since they began.
+
+    Raises urllib3's errors, and OSError for a sandbox that does not tell.
+    """
+    ended = _faults("DELETE", variable)
+    if "struck" not in ended:
+        raise OSError(f"{variable}: the sandbox does not tell what its faults struck; start it anew from this checkout")
+    return sum(ended["struck"].values())
 
 
-def _faults(method: str, variable: str, **body: Any) -> None:
+def _faults(method: str, variable: str, **body: Any) -> Any:
     url = server_address(os.environ[variable]).url if "+" in os.environ[variable] else os.environ[variable]
     answer = urllib3.request(method, f"{url}/faults", timeout=30.0, **body)
     if answer.status != 200:
         raise OSError(f"{variable}: {method} /faults was answered {answer.status}: {answer.data[:200]!r}")
+    return answer.json()

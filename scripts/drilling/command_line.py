@@ -24,7 +24,7 @@ from demonstration.setting_up import SetUpError
 from drilling import breaking, clocks
 from drilling.kinds import TRAITS, Kind, possible
 from drilling.run import Drill, Options
-from drilling.site import NotThereError
+from drilling.site import NotThereError, StillThereError
 from local_servers import places, variables
 from local_servers.errors import ServerError
 from operations.errors import ServerAway
@@ -42,7 +42,7 @@ The faults, their victims and their pauses are drawn from the seed alone: a seed
 servers of its own, with data and logs under .run/drill, ports from 24200 (FIRST_VISCOUNT_RUN_DIR and
 FIRST_VISCOUNT_PORT_BASE move them). A server whose URL is set is used instead, and never broken.
 
-exit code: 0 every order came to its end and nothing disagrees anywhere; 1 anything else;
+exit code: 0 every fault was done, every order came to its end and nothing disagrees anywhere; 1 anything else;
            130 interrupted: everything that was started is stopped, run it again
 
 examples:
@@ -56,7 +56,7 @@ DEFAULT_FAULTS = 50
 #: Where a drill's own servers are, unless the caller says otherwise.
 RUN_DIRECTORY, PORT_BASE = places.ROOT / ".run" / "drill", "24200"
 
-FAULTS = (DataError, NotLoadedError, NotThereError, SetUpError, ServerError, ServerAway, OSError)
+FAULTS = (DataError, NotLoadedError, NotThereError, StillThereError, SetUpError, ServerError, ServerAway, OSError)
 SERVER_FAULTS = (psycopg.Error, pymongo.errors.PyMongoError, AMQPError, urllib3.exceptions.HTTPError)
 
 

@@ -14,7 +14,7 @@ from contexts.messages import Message
 from contexts.orders.messages import AuthorizePayment, CapturePayment, OrderPlaced, PlaceOrder
 from contexts.subscriptions import destinations
 from drilling.platform import FRONT_DOOR, SCHEDULER
-from drilling.site import Site, Struck
+from drilling.site import Site, Struck, until_ended
 
 #: Seconds that a crash point has to be passed by somebody, and how many are tried.
 CLAIM_SECONDS, TRIES = 5.0, 6
@@ -45,9 +45,14 @@ async def kill_scheduler(site: Site, _dice: Random) -> Struck | None:
 
 
 async def kill_supervisor(site: Site, dice: Random) -> Struck | None:
-    """SIGKILL to a supervisor: its process is told to stop, and whoever runs the platform starts both again."""
+    """SIGKILL to a supervisor: its process is told to stop, and whoever runs the platform starts both again.
+
+    It is over when the old process, which finishes what it is at, has ended; raises `StillThereError` if it does not.
+    """
     name = dice.choice(tuple(site.platform.commands))
+    orphan = await site.process(name)
     os.kill(site.platform.supervisor(name), signal.SIGKILL)
+    await until_ended(orphan, name)
     return Struck(time.monotonic(), f"the supervisor of {name}")
 
 

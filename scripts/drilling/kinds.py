@@ -71,6 +71,11 @@ TRAITS: Mapping[Kind, Traits] = {
 }
 
 
+def patience(kind: Kind, *, hurrying: bool) -> float:
+    """Return the seconds that a recovery is waited for. In a hurry, faults meet what the last one left."""
+    return 0.0 if hurrying else TRAITS[kind].patience
+
+
 def possible(wanted: Collection[Kind], given: Collection[str], *, clocks: bool) -> tuple[list[Kind], list[str]]:
     """Return the wanted kinds that can be had, and a sentence for each that cannot.
 

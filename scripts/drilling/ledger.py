@@ -18,7 +18,9 @@ class Ledger:
     """Accepted orders of which nothing final is known, and when they were accepted (monotonic seconds)."""
     came: dict[UUID, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    asked_to_cancel: set[UUID] = field(default_factory=set)
     cancelled: set[UUID] = field(default_factory=set)
+    """Orders whose cancellation was answered 202: from then on it must not be lost."""
     complaints: list[str] = field(default_factory=list)
     """A sentence for each cancellation that was neither taken nor too late."""
     unknown: int = 0

@@ -16,8 +16,8 @@ from drilling.ledger import Ledger
 #: Share of the orders that their customers cancel, and seconds after the acceptance in which they do, at most.
 CANCELLED, CANCELLED_WITHIN = 0.03, 1.5
 
-#: Statuses that answer a cancellation for good: taken, or too late.
-CANCELLATION_ANSWERED = frozenset({202, 409})
+#: Statuses that answer a cancellation for good.
+CANCELLATION_ACCEPTED, TOO_LATE = 202, 409
 
 #: Seconds in which an accepted order may be unknown to the front door: Redis was emptied, and orders has not come to it
 #: yet.
@@ -76,7 +76,7 @@ class Load:
             await self._cancel(session, order_id)
 
     async def _cancel(self, session: aiohttp.ClientSession, order_id: UUID) -> None:
-        self._ledger.cancelled.add(order_id)
+        self._ledger.asked_to_cancel.add(order_id)
         deadline = time.monotonic() + UNKNOWN_SECONDS
         status, answer = 404, dict[str, str]()
         while status == 404 and time.monotonic() < deadline:
@@ -84,7 +84,9 @@ class Load:
             if status == 404:
                 self._ledger.unknown += 1
                 await asyncio.sleep(PAUSE)
-        if status not in CANCELLATION_ANSWERED:
+        if status == CANCELLATION_ACCEPTED:
+            self._ledger.cancelled.add(order_id)
+        elif status != TOO_LATE:
             self._ledger.complaints.append(f"order {order_id} could not be cancelled: {status} {answer}"[:300])
 
     async def _until_answered(

@@ -43,29 +43,41 @@ def delayed(taken: list[Taken], dice: Random) -> Iterator[Taken | float]:
 
 
 def reordered(taken: list[Taken], dice: Random) -> Iterator[Taken | float]:
-    """Each once, in any order."""
-    yield from dice.sample(taken, len(taken))
+    """Each once, in another order; nothing where there is no other."""
+    shuffled = list(taken)
+    while len(taken) > 1 and shuffled == taken:
+        dice.shuffle(shuffled)
+    yield from shuffled if len(taken) > 1 else ()
 
 
 def meddle(url: str, queue: str, order: Order, dice: Random) -> int:
     """Take what comes to a queue for a moment and publish it again; return how many envelopes those were.
 
-    Raises pika's connection errors; then what was taken is in its queue again.
+    0 if nothing came, or too little for this order of them: that goes back as it was. Raises pika's connection errors;
+    then what was taken is in its queue again.
     """
     connection = pika.BlockingConnection(connection_parameters(url, "first-viscount drill"))
     with connection:
         channel = connection.channel()
         channel.confirm_delivery()
         taken = _take(channel, queue)
-        for one in order(taken, dice):
-            if isinstance(one, float):
-                connection.sleep(one)
-            else:
-                channel.basic_publish("", queue, one[2], one[1], mandatory=True)
-        for tag, _, _ in taken:
+        published = _publish(channel, queue, order(taken, dice))
+        # What is not acknowledged RabbitMQ hands out again when the connection is closed.
+        for tag, _, _ in taken if published else ():
             channel.basic_ack(tag)
         channel.cancel()
-    return len(taken)
+    return len(taken) if published else 0
+
+
+def _publish(channel: BlockingChannel, queue: str, ordered: Iterator[Taken | float]) -> int:
+    published = 0
+    for one in ordered:
+        if isinstance(one, float):
+            channel.connection.sleep(one)
+        else:
+            channel.basic_publish("", queue, one[2], one[1], mandatory=True)
+            published += 1
+    return published
 
 
 def _take(channel: BlockingChannel, queue: str) -> list[Taken]:

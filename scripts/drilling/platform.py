@@ -82,6 +82,11 @@ class Platform(Processes):
             return next((int(pid) for pid in children if _is_command(int(pid))), None)
         return None
 
+    def processes(self) -> dict[str, int]:
+        """Return the id of each type's process, without those that are being started."""
+        found = {name: self.process(name) for name in self.commands}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
     def _supervise(self, name: str) -> None:
         mark, _, run = self._mark.partition("=")
         variables = {mark: run, "PYTHONUNBUFFERED": "1", "FIRST_VISCOUNT_CRASH_POINTS": str(self.deaths)}

@@ -4,7 +4,8 @@ import asyncio
 
 from auditing import audit
 from demonstration import checking, journeys, outcomes
-from drilling import left_over
+from drilling import cancellations, left_over
+from drilling.ledger import Ledger
 from drilling.left_over import Stores
 from drilling.result import Result
 
@@ -14,9 +15,8 @@ async def prove(result: Result, before: Stores) -> None:
     ledger = result.ledger
     result.violations += ledger.refused + ledger.complaints
     result.violations += await asyncio.to_thread(journeys.hanging, list(ledger.in_flight))
-    # What comes of an order that its customer cancels depends on how far it was.
-    expected = {one: order for one, order in ledger.accepted.items() if one not in ledger.cancelled}
-    result.violations += outcomes.surprises(expected, ledger.came)
+    result.violations += _surprises(ledger)
+    result.violations += await asyncio.to_thread(cancellations.lost, ledger)
     report, disagreements = await asyncio.to_thread(checking.checked, list(ledger.accepted), list(ledger.in_flight))
     result.violations += disagreements
     # Rows that belong to no order are found only where all are looked at.
@@ -26,8 +26,15 @@ async def prove(result: Result, before: Stores) -> None:
     after = await asyncio.to_thread(left_over.look_when_quiet)
     result.violations += left_over.unexplained(before, after)
     result.left_over = left_over.as_json(before, after, len(ledger.accepted))
-    result.notes += result.memory.growth()
+    result.violations += result.memory.growth()
     if ledger.unknown:
         result.notes.append(
             f"{ledger.unknown} cancellations were answered 404 although the order was accepted; repeated"
         )
+
+
+def _surprises(ledger: Ledger) -> list[str]:
+    """Return a sentence for each final order that is not as its purchase and its customer demand."""
+    asked = {one: order for one, order in ledger.accepted.items() if one in ledger.asked_to_cancel}
+    others = {one: order for one, order in ledger.accepted.items() if one not in asked}
+    return outcomes.surprises(others, ledger.came) + cancellations.surprises(asked, ledger.came)

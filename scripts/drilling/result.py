@@ -35,7 +35,7 @@ class Result:
 
     @property
     def is_good(self) -> bool:
-        """Whether every order came to its end and nothing anywhere disagrees or is left."""
+        """Whether every fault was done, every order came to its end and nothing anywhere disagrees or is left."""
         return not self.violations and not self.ledger.unfinished
 
     def as_json(self) -> dict[str, Any]:
@@ -47,6 +47,7 @@ class Result:
             "completed": self.ledger.completed,
             "undone": self.ledger.undone,
             "cancelled": len(self.ledger.cancelled),
+            "asked_to_cancel": len(self.ledger.asked_to_cancel),
             "violations": self.violations,
             "unfinished": self.ledger.unfinished,
             "recovery_seconds": self.recoveries.of_any_order(),

@@ -3,8 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -18,7 +17,8 @@ from demonstration.setting_up import step
 from drilling import left_over, progress, proof, setting_out, settling
 from drilling.arsenal import STRIKES
 from drilling.clocks import Clocks
-from drilling.kinds import TRAITS, Kind
+from drilling.injection import Injection, shortfall
+from drilling.kinds import Kind
 from drilling.ledger import Ledger
 from drilling.load import Load
 from drilling.memory import Memory
@@ -26,15 +26,16 @@ from drilling.platform import Platform, procfile
 from drilling.recovery import Recoveries
 from drilling.result import Result, tell
 from drilling.routes import takes_cancellations
-from drilling.schedule import Fault, faults
+from drilling.schedule import faults
 from drilling.site import Site
 from drilling.watch import Watch
 
 #: Seconds of load before the first fault, and after the last one.
 RUN_IN, RUN_OUT = 5.0, 5.0
 
-#: Seconds that a fault takes with its recovery, on average at most: for so long there are orders and stock.
-SECONDS_A_FAULT = 10.0
+#: Seconds that a fault takes with its recovery, on average at most: for so long there are orders and stock. If no
+#: recovery were seen and every crash point were drawn to the last try, the deck's average would be about 20.
+SECONDS_A_FAULT = 25.0
 
 #: Seconds between two looks at the memory.
 MEMORY_PAUSE = 5.0
@@ -60,6 +61,11 @@ class Options:
         parts = (self.faults and f"{self.faults}", self.minutes and f"{self.minutes:g} min")
         return " or ".join(part for part in parts if part)
 
+    def is_enough(self, faults: int, seconds: float) -> bool:
+        """Whether so many faults have been done, or faults for so long, that no more are wanted."""
+        enough_faults = self.faults is not None and faults >= self.faults
+        return enough_faults or (self.minutes is not None and seconds > self.minutes * 60)
+
     @property
     def orders(self) -> int:
         """The orders that there may be, at most."""
@@ -79,7 +85,7 @@ class Drill:
         self._site = Site(self._platform, clocks)
         self._ledger = Ledger()
         self._recoveries = Recoveries()
-        self._result = Result(options.seed, self._ledger, self._recoveries, Memory(self._platform))
+        self._result = Result(options.seed, self._ledger, self._recoveries, Memory())
         self._is_over = False
 
     async def to_the_end(self) -> int:
@@ -95,7 +101,7 @@ class Drill:
             with step("settling"):
                 if not await settling.settled(self._ledger, earlier):
                     self._result.notes.append("not everything settled by itself; what is open stands below")
-            self._result.memory.look()
+            self._result.memory.look(self._platform.processes())
             for job in jobs:
                 job.cancel()
         with step("proof: every order, store and provider"):
@@ -130,7 +136,7 @@ class Drill:
         offering = asyncio.create_task(load.run(planned))
         try:
             await asyncio.sleep(RUN_IN)
-            self._result.memory.look()
+            self._result.memory.look(self._platform.processes())
             await self._inject(load)
             await asyncio.sleep(RUN_OUT)
             load.stop()
@@ -143,40 +149,21 @@ class Drill:
                 self._site.clocks.put_right()
 
     async def _inject(self, load: Load) -> None:
-        """Do one fault after the other, each when the last one's recovery was seen or waited for long enough."""
-        for fault in self._scheduled():
-            if load.is_exhausted:
-                self._result.notes.append("all orders were offered before the last fault")
-                return
-            await asyncio.sleep(fault.pause)
-            struck = await STRIKES[fault.kind](self._site, fault.dice())
-            if struck is None:
-                continue
-            self._result.faults[fault.kind] += 1
-            if struck.outage is not None:
-                self._result.outages.setdefault(fault.kind, []).append(struck.outage)
-            self._log(fault, struck.what)
-            recovery = self._recoveries.begin(fault.kind, struck.ended_at)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(recovery.seen.wait(), self._patience(fault.kind))
+        """Do the faults; those that could not be done although they were asked for are violations."""
+        log = self._platform.log / "faults.log"
+        injection = Injection(self._site, STRIKES, self._result, log, self._options.hurrying)
+        planned = faults(self._options.seed, self._options.kinds)
+        began, ran_out = time.monotonic(), False
 
-    def _patience(self, kind: Kind) -> float:
-        """Return the seconds that a recovery is waited for. In a hurry, faults meet what the last one left."""
-        return 0.0 if self._options.hurrying else TRAITS[kind].patience
+        def goes_on() -> bool:
+            nonlocal ran_out
+            if self._options.is_enough(self._result.faults.total(), time.monotonic() - began):
+                return False
+            ran_out = load.is_exhausted
+            return not ran_out
 
-    def _scheduled(self) -> Iterator[Fault]:
-        options = self._options
-        began = time.monotonic()
-        for fault in faults(options.seed, options.kinds):
-            if options.faults and sum(self._result.faults.values()) >= options.faults:
-                return
-            if options.minutes and time.monotonic() - began > options.minutes * 60:
-                return
-            yield fault
-
-    def _log(self, fault: Fault, what: str) -> None:
-        with (self._platform.log / "faults.log").open("a") as log:
-            log.write(f"{time.strftime('%H:%M:%S')} {fault.number} {fault.kind}: {what}\n")
+        await injection.run(planned, goes_on)
+        self._result.violations += shortfall(self._result.faults, self._options.kinds, injection.drawn, ran_out=ran_out)
 
     async def _look_after(self) -> None:
         """Start again what ended, and look at the memory, until cancelled."""
@@ -185,7 +172,7 @@ class Drill:
             self._platform.look_after()
             if self._ledger.accepted and time.monotonic() - looked_at > MEMORY_PAUSE:
                 looked_at = time.monotonic()
-                self._result.memory.look()
+                self._result.memory.look(self._platform.processes())
             await asyncio.sleep(0.2)
 
     def _tell(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 from drilling.clocks import Clocks
@@ -13,8 +14,16 @@ from drilling.platform import Platform
 RETURN_SECONDS = 30.0
 
 
+#: Seconds in which a process that was told to stop must have ended: a worker may take 35 in all.
+STOP_SECONDS = 90.0
+
+
 class NotThereError(Exception):
     """Raised when a process type does not come back; the text is a sentence."""
+
+
+class StillThereError(Exception):
+    """Raised when a process that was told to stop does not end; the text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,24 @@ class Site:
                 raise NotThereError(f"no {name} process is started; its log is {self.platform.log}/{name}.log")
             await asyncio.sleep(0.05)
         return pid
+
+
+async def until_ended(pid: int, name: str) -> None:
+    """Wait until a process that was told to stop has ended; raises `StillThereError`."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while is_at_work(pid):
+        if time.monotonic() > deadline:
+            raise StillThereError(f"the {name} process {pid} was told to stop {STOP_SECONDS:.0f} s ago and goes on")
+        await asyncio.sleep(0.05)
+
+
+def is_at_work(pid: int) -> bool:
+    """Whether a process is there and has not ended; one that nobody has taken leave of yet has."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
 
 
 @dataclass(frozen=True, slots=True)

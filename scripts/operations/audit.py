@@ -20,10 +20,10 @@ only then are rows found that belong to no order.
 examples:
   scripts/ops audit
   scripts/ops audit --since 2h --json
-  scripts/ops audit --order 7c9e6679-7425-40de-944b-e07fc1f90ae7 --settle 0s
+  scripts/ops audit --order 7c9e6679-7425-40de-944b-e07fc1f90ae7
 
 exit code: 0 no violation; 1 violations; 2 wrong use, or a server is away
-default of --settle: {DEFAULT_SETTLE_SECONDS:.0f}s
+default of --settle: {DEFAULT_SETTLE_SECONDS:.0f}s; at least 10s, since RabbitMQ's figures may be so old
 """
 
 #: Violations that are printed; `--json` has them all.

@@ -24,9 +24,21 @@ _TIMEOUT = urllib3.Timeout(connect=3, read=20)
 def queues() -> list[dict[str, Any]]:
     """What the management interface tells of every queue of our virtual host; raises `ServerAway`.
 
-    RabbitMQ renews these figures every five seconds.
+    These figures may be ten seconds old: queues renew theirs every five, and every five they are collected.
     """
     answer: list[dict[str, Any]] = _asked(f"queues/{quote(virtual_host(), safe='')}")
+    return answer
+
+
+def peek(queue: str, most: int) -> list[dict[str, Any]]:
+    """Return the first envelopes that are ready in a queue, without their content; raises `ServerAway`.
+
+    Each has its `properties` and, as `message_count`, how many were ready behind it. They go back to their places,
+    marked as redelivered. A queue that does not exist has none.
+    """
+    wanted = {"count": most, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": 1}
+    path = f"queues/{quote(virtual_host(), safe='')}/{quote(queue, safe='')}/get"
+    answer: list[dict[str, Any]] = _asked(path, wanted, missing=[])
     return answer
 
 
@@ -60,16 +72,19 @@ def channel() -> Iterator[BlockingChannel]:
             connection.close()
 
 
-def _asked(path: str) -> Any:
+def _asked(path: str, content: object = None, missing: object = None) -> Any:
+    """GET, or POST some content; return the answer, or what stands for something that is not there."""
     url = urlsplit(_required(MANAGEMENT))
     credentials = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
     address = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}/api/{path}"
+    method, body = ("GET", None) if content is None else ("POST", orjson.dumps(content))
+    headers = {**urllib3.make_headers(basic_auth=credentials), "Content-Type": "application/json"}
     try:
-        answer = urllib3.request(
-            "GET", address, headers=urllib3.make_headers(basic_auth=credentials), timeout=_TIMEOUT, retries=False
-        )
+        answer = urllib3.request(method, address, body=body, headers=headers, timeout=_TIMEOUT, retries=False)
     except urllib3.exceptions.HTTPError as problem:
         raise ServerAway(_sentence(MANAGEMENT, url.geturl(), problem)) from problem
+    if answer.status == 404 and missing is not None:
+        return missing
     if answer.status != 200:
         raise ServerAway(_sentence(MANAGEMENT, url.geturl(), f"HTTP {answer.status} {answer.reason or ''}".strip()))
     return orjson.loads(answer.data)

@@ -99,7 +99,9 @@ def _publish(command: Intervention) -> None:
     with broker.channel() as channel:
         for destination in destinations(type(command)):
             body = Envelope(destination, (message.to_json(),)).to_wire(message.id, now)
-            properties = pika.BasicProperties(message_id=str(message.id), delivery_mode=2, headers={"messages": 1})
+            properties = pika.BasicProperties(
+                message_id=str(message.id), delivery_mode=2, timestamp=int(time.time()), headers={"messages": 1}
+            )
             try:
                 channel.basic_publish("", destination.queue, body, properties, mandatory=True)
             except (UnroutableError, NackError) as problem:

@@ -12,17 +12,24 @@ from contexts.subscriptions import QUEUES
 from operations import broker
 from operations.commands import CANNOT, Commands, add, at_least_one, finish
 from operations.errors import WrongUse
+from operations.peeking import peeked
 from operations.printing import say_all, table
 from operations.stores import CONTEXTS, POSTGRESQL_CONTEXTS, from_each, notifications, reading
 from operations.times import spoken
 
 EPILOG = """\
-Rates are envelopes a second, over RabbitMQ's last five seconds. An envelope carries one or more messages; how many,
-only the outboxes tell. `due` is what a relay takes at its next sweep; `later` was written just now, or waits for
-another attempt (`retries`).
+Rates are envelopes a second, over RabbitMQ's last five seconds. An envelope carries one or more messages: how many are
+in the outboxes is always told, how many are ready in the queues with --messages. `due` is what a relay takes at its
+next sweep; `later` was written just now, or waits for another attempt (`retries`).
+
+--messages looks at the first 1,000 envelopes of each queue that workers consume, and adds up how many messages their
+headers name; of a longer queue it says "about". It also tells the oldest one's age, to the second. RabbitMQ hands the
+envelopes out for that and takes them back to their places, marked as redelivered. That harms nothing here: no worker
+reads the mark, messages may overtake each other at any time, and each is done once however often it is delivered.
 
 examples:
   scripts/ops queues
+  scripts/ops queues --messages
   scripts/ops queues --watch 5
   scripts/ops queues --json | jq '.contexts[] | select(.dead_letters > 0)'
 """
@@ -43,29 +50,30 @@ _BOXES = """
 _INBOX = "SELECT count(*) AS inbox FROM (SELECT FROM inbox LIMIT %s) AS counted"
 _INBOX_ESTIMATE = "SELECT reltuples::bigint AS inbox FROM pg_class WHERE oid = 'inbox'::regclass"
 
-_QUEUE_COLUMNS = ("queue", "ready", "unacked", "consumers", "in/s", "out/s", "acked/s", "oldest")
+_QUEUE_COLUMNS = ("queue", "ready", "messages", "unacked", "consumers", "in/s", "out/s", "acked/s", "oldest")
 _CONTEXT_COLUMNS = ("context", "due", "later", "retries", "messages", "oldest", "inbox", "dead letters")
 
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add(commands, "queues", run, "show queues, outboxes, inboxes and dead letters", EPILOG)
+    parser.add_argument("--messages", action="store_true", help="count the messages in the queues, by peeking at them")
     parser.add_argument("--watch", type=at_least_one, metavar="SECONDS", help="show them anew every so often")
 
 
 def run(options: argparse.Namespace) -> int:
     """Show them once, or until Ctrl-C."""
     if options.watch is None:
-        document, away = look()
+        document, away = look(options.messages)
         return finish(options, document, show, away)
     if options.json:
         raise WrongUse("--watch prints tables; --json prints one document: choose one of them")
-    return _watch(options.watch)
+    return _watch(options.watch, options.messages)
 
 
-def _watch(seconds: int) -> int:
+def _watch(seconds: int, messages: bool) -> int:
     while True:
-        document, away = look()
+        document, away = look(messages)
         if sys.stdout.isatty():
             print("\x1b[2J\x1b[H", end="")
         print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC, every {seconds} s, Ctrl-C ends it")
@@ -78,10 +86,10 @@ def _watch(seconds: int) -> int:
             return CANNOT if away else 0
 
 
-def look() -> tuple[dict[str, Any], list[str]]:
-    """Return {"queues": [...], "contexts": [...]}, and who is away."""
+def look(messages: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """Return {"queues": [...], "contexts": [...]}, and who is away; `messages`: peek at the queues' envelopes too."""
     boxes = {name: partial(_postgresql_boxes, name) for name in POSTGRESQL_CONTEXTS} | {"notifications": _mongo_boxes}
-    waiting, first_away = from_each({"rabbitmq": _queues})
+    waiting, first_away = from_each({"rabbitmq": partial(_queues, messages)})
     counted, others_away = from_each(boxes)
     contexts = [{"context": name, **counted[name]} for name in CONTEXTS if name in counted]
     return {"queues": waiting.get("rabbitmq", []), "contexts": contexts}, first_away + others_away
@@ -89,16 +97,21 @@ def look() -> tuple[dict[str, Any], list[str]]:
 
 def show(document: Mapping[str, Any]) -> None:
     """Print both tables."""
-    table([_queue_row(queue) for queue in document["queues"]], _QUEUE_COLUMNS, "RabbitMQ")
+    peeked = any("messages" in queue for queue in document["queues"])
+    columns = [name for name in _QUEUE_COLUMNS if peeked or name != "messages"]
+    table([_queue_row(queue) for queue in document["queues"]], columns, "RabbitMQ")
     table([_context_row(one) for one in document["contexts"]], _CONTEXT_COLUMNS, "outbox, inbox, dead letters")
 
 
-def _queues() -> list[dict[str, Any]]:
+def _queues(messages: bool) -> list[dict[str, Any]]:
     """Our queues in the contexts' order, then whatever else is there; one that nobody declared yet is told too."""
     found = {queue["name"]: _queue(queue) for queue in broker.queues()}
     ours = [f"{queue}{suffix}" for queue in QUEUES for suffix in ("", ".queries", ".XQ", ".queries.XQ")]
     missing = {name: {"queue": name, "declared": False} for name in QUEUES if name not in found}
     order = {name: place for place, name in enumerate(ours)}
+    if messages:
+        for name in found.keys() & {name for name in ours if not name.endswith(".XQ")}:
+            found[name] |= peeked(name)
     together = found | missing
     return [together[name] for name in sorted(together, key=lambda name: (order.get(name, len(order)), name))]
 
@@ -167,9 +180,18 @@ def _mongo_boxes() -> dict[str, Any]:
 def _queue_row(queue: Mapping[str, Any]) -> dict[str, Any]:
     if not queue["declared"]:
         return {"queue": f"{queue['queue']} (not declared yet)"}
-    names = ("ready", "unacknowledged", "consumers", "in_per_second", "out_per_second", "acknowledged_per_second")
-    shown = dict(zip(_QUEUE_COLUMNS[1:], (queue[name] for name in names), strict=False))
-    return {"queue": queue["queue"], **shown, "oldest": spoken(queue["oldest_seconds"])}
+    messages = queue.get("messages")
+    return {
+        "queue": queue["queue"],
+        "ready": queue["ready"],
+        "messages": f"about {messages}" if queue.get("messages_is_estimate") else messages,
+        "unacked": queue["unacknowledged"],
+        "consumers": queue["consumers"],
+        "in/s": queue["in_per_second"],
+        "out/s": queue["out_per_second"],
+        "acked/s": queue["acknowledged_per_second"],
+        "oldest": spoken(queue["oldest_seconds"]),
+    }
 
 
 def _context_row(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,9 +74,10 @@ def _send(command: Reconcile) -> None:
     destination = actor_address(command.context, type(command))
     stamped = first_cause(uuid4(), command, command.run_id)
     body = Envelope(destination, (stamped.to_json(),)).to_wire(uuid4(), datetime.now(UTC))
+    properties = pika.BasicProperties(delivery_mode=2, timestamp=int(time.time()), headers={"messages": 1})
     with channel() as opened:
         try:
-            opened.basic_publish("", destination.queue, body, pika.BasicProperties(delivery_mode=2), mandatory=True)
+            opened.basic_publish("", destination.queue, body, properties, mandatory=True)
         except (NackError, UnroutableError) as problem:
             refusal = f"RabbitMQ did not take a message for {destination.queue}: was its worker ever started?"
             raise ServerAway(refusal) from problem

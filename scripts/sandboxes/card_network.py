@@ -10,6 +10,11 @@ from sandboxes.payments import Payment, State, Totals
 
 Outcome = dict[str, str | None]
 
+#: A token that begins so is the card of the rest (`tok_silent_visa`: `tok_visa`). Its authorisation is done, and nobody
+#: is ever told: the answer is lost whenever it is asked for.
+SILENT_TOKEN = "tok_silent_"
+LOST: Outcome = {"status": "error", "reason": "the answer was lost"}
+
 CONFLICT = orjson.dumps({"status": "error", "reason": "this idempotency key was used for another request"})
 
 
@@ -57,8 +62,15 @@ class CardNetwork:
         return outcome
 
     def _authorize(self, request: PaymentRequest) -> Outcome:
+        token = request["card_token"] or ""
+        if not token.startswith(SILENT_TOKEN):
+            return self._hold(request, token)
+        self._hold(request, "tok_" + token.removeprefix(SILENT_TOKEN))
+        return LOST
+
+    def _hold(self, request: PaymentRequest, token: str) -> Outcome:
         refusal = self._not_authorizable(request)
-        holder = card(request["card_token"])
+        holder = card(token)
         if refusal is None and isinstance(holder, DeclinedCard):
             refusal = declined(holder.code, holder.reason)
         if refusal is not None or isinstance(holder, DeclinedCard):

@@ -1,8 +1,10 @@
 """The sandbox carrier: a parcel carrier's booking desk on loopback, whose faults can be switched.
 
-POST /v1/shipments         array of bookings -> array of outcomes; idempotent for ever by reference
+POST /v1/shipments         array of bookings -> array of outcomes; idempotent for ever by reference; a parcel to a
+                           postal code that begins with SILENT is booked, but whoever books it or looks it up is
+                           answered with an error until its cancellation is asked for
 POST /v1/cancellations     array of references -> array of outcomes; a parcel to a postal code that begins with TRANSIT
-                           is on its way as soon as it is booked, and its cancellation is refused
+                           or SILENT TRANSIT is on its way as soon as it is booked, and its cancellation is refused
 POST /v1/lookup            array of references -> array of shipments, null for a reference never used
 GET  /v1/shipments         ?reference=..&reference=.. -> the shipments that exist among these
 GET  /v1/shipments/export  all references, in pages
@@ -52,7 +54,7 @@ async def cancel(request: web.Request) -> web.Response:
     request.app[JOURNAL].append(
         {"cancel": reference}
         for reference, shipment in zip(references, known, strict=True)
-        if shipment is None or (shipment.stoppable and shipment.state != "cancelled")
+        if shipment is None or shipment.silent or (shipment.stoppable and shipment.state != "cancelled")
     )
     return reply([desk.cancel(reference) for reference in references])
 

@@ -1,10 +1,14 @@
 """Faults of a remote server, switched on and off while it runs.
 
-`GET /faults` shows the settings, `PUT /faults` replaces them, `DELETE /faults` ends all faults. `/faults` itself and
-`/healthz` are never harmed. Each request throws its own dice, from a seeded generator, so a run can be repeated.
+`GET /faults` shows the settings, `PUT /faults` replaces them, `DELETE /faults` ends all faults. Each also tells, as
+`struck`, how many requests met which fault since the settings came into force; a DELETE tells it of those that it ends.
+`/faults` itself and `/healthz` are never harmed. Each request throws its own dice, from a seeded generator, so a run
+can be repeated.
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from random import Random
 from typing import Annotated
 
@@ -42,7 +46,7 @@ class FaultSettings(BaseModel):
 
 
 class Faults:
-    """The settings in force, with their dice."""
+    """The settings in force, with their dice, and how often they struck."""
 
     def __init__(self) -> None:
         self.switch(FaultSettings())
@@ -51,15 +55,22 @@ class Faults:
         """Put other settings in force, and start their dice from the seed."""
         self.settings = settings
         self.on = settings.harmful()
+        self.struck: Counter[str] = Counter()
         self._dice = Random(settings.seed)
 
-    def strikes(self, rate: float) -> bool:
-        """Throw the dice for a fault of this rate."""
-        return rate > 0 and self._dice.random() < rate
+    def strikes(self, name: str, rate: float) -> bool:
+        """Throw the dice for a fault of this rate, and count it if it strikes."""
+        struck = rate > 0 and self._dice.random() < rate
+        if struck:
+            self.struck[name] += 1
+        return struck
 
     def latency(self) -> float:
         """Return how many seconds this request is held up before the work."""
-        return (self.settings.latency_ms + self.settings.jitter_ms * self._dice.random()) / 1000
+        seconds = (self.settings.latency_ms + self.settings.jitter_ms * self._dice.random()) / 1000
+        if seconds:
+            self.struck["latency"] += 1
+        return seconds
 
 
 FAULTS = web.AppKey("faults", Faults)
@@ -78,14 +89,14 @@ async def _harmed(request: web.Request, handler: Handler, faults: Faults) -> web
     settings = faults.settings
     if delay := faults.latency():
         await asyncio.sleep(delay)
-    if faults.strikes(settings.drop_before_rate):
+    if faults.strikes("drop_before", settings.drop_before_rate):
         return _hang_up(request)
-    if faults.strikes(settings.error_rate):
+    if faults.strikes("error", settings.error_rate):
         return web.json_response({"error": "a fault was asked for; nothing was done"}, status=503)
     response = await handler(request)
-    if faults.strikes(settings.drop_after_rate):
+    if faults.strikes("drop_after", settings.drop_after_rate):
         return _hang_up(request)
-    if faults.strikes(settings.timeout_rate):
+    if faults.strikes("timeout", settings.timeout_rate):
         await asyncio.sleep(settings.timeout_seconds)
     return response
 
@@ -97,8 +108,13 @@ def _hang_up(request: web.Request) -> web.Response:
     return web.Response(status=503)
 
 
+def _shown(faults: Faults, struck: Mapping[str, int]) -> web.Response:
+    return web.json_response(faults.settings.model_dump() | {"struck": dict(struck)})
+
+
 async def _show(request: web.Request) -> web.Response:
-    return web.json_response(request.app[FAULTS].settings.model_dump())
+    faults = request.app[FAULTS]
+    return _shown(faults, faults.struck)
 
 
 async def _replace(request: web.Request) -> web.Response:
@@ -112,8 +128,10 @@ async def _replace(request: web.Request) -> web.Response:
 
 
 async def _reset(request: web.Request) -> web.Response:
-    request.app[FAULTS].switch(FaultSettings())
-    return await _show(request)
+    faults = request.app[FAULTS]
+    struck = faults.struck
+    faults.switch(FaultSettings())
+    return _shown(faults, struck)
 
 
 def add_faults(app: web.Application) -> None:

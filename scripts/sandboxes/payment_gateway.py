@@ -1,6 +1,9 @@
 """The sandbox payment gateway: a card network's front desk on loopback, whose faults can be switched.
 
-POST /v1/operations       array of requests -> array of outcomes; idempotent for ever by idempotency_key
+POST /v1/operations       array of requests -> array of outcomes; idempotent for ever by idempotency_key; a card token
+                          that begins with tok_silent_ is the card of the token without it (tok_silent_visa:
+                          tok_visa), whose authorisation is done, and answered with an error whenever it is asked for or
+                          looked up; it can be voided
 POST /v1/lookup           array of idempotency keys -> array of outcomes, null for a key never seen
 GET  /v1/payments         ?payment_id=..&payment_id=.. -> the payments that exist among these
 GET  /v1/payments/export  all payments, in pages

@@ -12,10 +12,14 @@ UNSERVED_COUNTRY = "XX"
 UNSERVED_POSTAL_CODE = "REFUSE"
 #: A parcel to a postal code that begins so is on its way as soon as it is booked: it cannot be cancelled any more.
 UNSTOPPABLE_POSTAL_CODE = "TRANSIT"
+#: A parcel to a postal code that begins so is booked, but every answer about the booking is lost until its cancellation
+#: is asked for. What follows in the postal code counts too: SILENT TRANSIT.
+SILENT_POSTAL_CODE = "SILENT"
 #: Days to the door by shipping method; any other method takes `STANDARD_DAYS`.
 DAYS = {"OVERNIGHT": 1, "EXPRESS": 2}
 STANDARD_DAYS = 5
 CONFLICT = {"status": "error", "reason": "this reference was used for another shipment"}
+LOST = {"status": "error", "reason": "the answer was lost"}
 CANCELLED = {"status": "refused", "code": "cancelled", "reason": "The shipment was cancelled."}
 IN_TRANSIT = {"status": "refused", "code": "in_transit", "reason": "The parcel is on its way."}
 
@@ -36,11 +40,14 @@ class Shipment:
     refusal: dict[str, str] | None = None
     fingerprint: int = 0
     stoppable: bool = True
+    silent: bool = False
 
     def outcome(self) -> dict[str, Any]:
         """Return what a booking under this reference is answered."""
         if self.state == "cancelled":
             return CANCELLED
+        if self.silent:
+            return LOST
         return self.refusal or {
             "status": "booked",
             "tracking_number": self.tracking_number,
@@ -75,7 +82,10 @@ class BookingDesk:
         if not refusal:
             shipment.tracking_number = _tracking_number(shipment.reference)
             shipment.estimated_delivery = _door_date(booking["shipping_method"], today)
-            shipment.stoppable = not booking["address"].get("postal_code", "").startswith(UNSTOPPABLE_POSTAL_CODE)
+            postal_code = booking["address"].get("postal_code", "")
+            shipment.silent = postal_code.startswith(SILENT_POSTAL_CODE)
+            rest = postal_code.removeprefix(SILENT_POSTAL_CODE).lstrip()
+            shipment.stoppable = not rest.startswith(UNSTOPPABLE_POSTAL_CODE)
             self.totals["pieces"] += booking["pieces"]
         self._add(shipment)
         return shipment.outcome()
@@ -85,9 +95,11 @@ class BookingDesk:
         shipment = self._by_reference.get(reference)
         if shipment is None:
             self._add(Shipment(reference, "cancelled"))
-        elif not shipment.stoppable:
+            return {"status": "cancelled"}
+        shipment.silent = False
+        if not shipment.stoppable:
             return IN_TRANSIT
-        elif shipment.state != "cancelled":
+        if shipment.state != "cancelled":
             self.totals[shipment.state] -= 1
             self.totals["cancelled"] += 1
             shipment.state = "cancelled"

@@ -1,14 +1,15 @@
 """The saga's actors, and whole orders through every context's actors, with messages that overtake each other."""
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4
 
 import pytest
 from freezegun import freeze_time
 
-from actors.coordination import advance, sweep_deadlines
+from actors.coordination import advance, intervene, sweep_deadlines
 from contexts.catalog.messages import Price, ProductChanged
 from contexts.coordination.definitions import journey_id
 from contexts.coordination.journey import Journey
@@ -149,6 +150,79 @@ def violations(platform: Platform) -> list[str]:
         if (on_hand := sum(level.on_hand for level in levels)) != RECEIVED - sold:
             found.append(f"{on_hand} on hand of {RECEIVED}, {sold} sold")
     return found
+
+
+def on_its_way(chance: Random, pass_time: Callable[[timedelta], object]) -> tuple[Platform, Journey]:
+    """An order whose parcel is on its way, of which coordination did not hear yet."""
+    unstoppable = ADDRESS.model_copy(update={"postal_code": UNSTOPPABLE})
+    platform, command = a_shop(chance), a_place_order((CD, 1), shipping_address=unstoppable)
+    platform.parcels.faults = 0.5
+    platform.say(command)
+    while not platform.parcels.alive:
+        if not platform.step():
+            pass_time(timedelta(minutes=1))
+    while platform.step(absent="coordination"):
+        pass
+    return platform, platform.journeys.journeys[command.order_id]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_order_that_is_reversed_when_its_parcel_is_on_its_way_is_sold_whole(seed: int) -> None:
+    with freeze_time(NOW) as clock:
+        platform, journey = on_its_way(Random(seed), clock.tick)
+        reversal = ReverseJourney(order_id=journey.order.order_id, by="olga", why="a test")
+        platform.say(*intervene(reversal, platform.journeys))
+        platform.settle(clock.tick)
+
+    assert "StepNotUndone" in [line.kind for line in journey.history]
+    assert (journey.status, return_of(platform, journey)) == (Status.COMPLETED, Status.UNDONE)
+    assert violations(platform) == []
+
+
+def test_an_overdue_order_whose_parcel_is_on_its_way_is_sold_whole_and_nobody_has_it_returned() -> None:
+    with freeze_time(NOW) as clock:
+        platform, journey = on_its_way(Random(7), clock.tick)
+        clock.tick(timedelta(minutes=30))
+        platform.say(*platform.journeys.overdue(datetime.now(UTC)))
+        platform.settle(clock.tick)
+
+    assert "StepNotUndone" in [line.kind for line in journey.history]
+    assert (journey.status, return_of(platform, journey)) == (Status.COMPLETED, None)
+    assert violations(platform) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_order_that_is_cancelled_at_the_moment_it_is_placed_is_sold_to_nobody_whatever_comes_first(
+    seed: int,
+) -> None:
+    with freeze_time(NOW) as clock:
+        platform, command = a_shop(Random(seed)), a_place_order((CD, 1))
+        for said in (command, CancelOrder(order_id=command.order_id)):
+            platform.say(said)
+        platform.settle(clock.tick)
+
+    (journey,) = platform.journeys.journeys.values()
+    assert (journey.status, journey.reason) == (Status.UNDONE, "cancelled")
+    assert platform.journeys.early_cancellations == {}
+    assert violations(platform) == []
+
+
+def test_the_cancellation_of_an_order_that_could_not_be_sold_is_no_fault() -> None:
+    gone = UUID(int=3)
+    price = Price(id=uuid4(), price_minor=999, effective_from=NOW)
+    with freeze_time(NOW) as clock:
+        platform, command = a_shop(Random(7)), a_place_order((gone, 1))
+        platform.orders.copy_prices(
+            ProductChanged(product_id=gone, version=1, sku="SKU", name="gone", status="INACTIVE", prices=(price,))
+        )
+        platform.say(CancelOrder(order_id=command.order_id))
+        while platform.step():
+            pass
+        platform.say(command)
+        platform.settle(clock.tick)
+
+    assert platform.orders.get(command.order_id).rejection_reason == "not_on_sale"
+    assert (platform.dead, platform.journeys.early_cancellations) == ([], {})
 
 
 def somebody_s_wish(platform: Platform, wishes: Random) -> Message:

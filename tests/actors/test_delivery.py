@@ -5,17 +5,27 @@ from uuid import UUID
 
 import pytest
 
-from actors.delivery import cancel_shipment, delivery_scheduled, schedule_delivery, shipment_cancelled
+from actors.delivery import (
+    cancel_shipment,
+    delivery_scheduled,
+    recall_shipment,
+    schedule_delivery,
+    shipment_cancelled,
+    shipment_recalled,
+)
 from actors.runtime.handlers import TryAgain
-from contexts.delivery.carrier import Booked, Cancelled, Refused, Unknown
+from contexts.delivery.carrier import Booked, Cancelled, Operation, Refused, Unknown
 from contexts.delivery.messages import (
+    CancellationRefused,
     CancelShipment,
     DeliveryRefused,
+    RecallRefused,
+    RecallShipment,
     ScheduleDelivery,
     ShipmentCancelled,
     ShipmentScheduled,
 )
-from contexts.delivery.model import CannotCancel, Outcome, Shipments, shipment_id
+from contexts.delivery.model import Outcome, Shipments, shipment_id
 from tests.contexts.examples import ADDRESS
 
 ORDER = UUID(int=1)
@@ -122,9 +132,41 @@ def test_a_cancellation_whose_answer_was_lost_is_tried_again() -> None:
     assert cancelled(shipments, Cancelled()) == ShipmentCancelled(order_id=ORDER)
 
 
-def test_a_parcel_that_the_carrier_will_not_take_back_is_a_fault() -> None:
+IN_TRANSIT = Refused("in_transit", "The parcel is on its way.")
+NOT_TAKEN_BACK = CancellationRefused(order_id=ORDER, code="in_transit")
+
+
+def test_a_parcel_that_the_carrier_will_not_take_back_is_told_with_its_code_as_often_as_it_is_asked() -> None:
+    shipments = Shipments()
+    first = scheduled(shipments, BOOKED)
+
+    assert cancelled(shipments, IN_TRANSIT) == NOT_TAKEN_BACK
+    assert cancel_shipment(CANCEL, shipments) is None
+    assert cancelled(shipments, None) == NOT_TAKEN_BACK
+    assert scheduled(shipments, None) == first
+
+
+def test_what_cannot_be_cancelled_cannot_be_recalled_either_and_the_carrier_is_not_asked_again() -> None:
     shipments = Shipments()
     scheduled(shipments, BOOKED)
+    cancelled(shipments, IN_TRANSIT)
+    recall = RecallShipment(order_id=ORDER)
 
-    with pytest.raises(CannotCancel):
-        cancelled(shipments, Refused("in_transit", "The parcel is on its way."))
+    assert recall_shipment(recall, shipments) is None
+    assert list(shipment_recalled(recall, None, shipments)) == [RecallRefused(order_id=ORDER, code="in_transit")]
+
+
+def test_a_booking_whose_answer_was_lost_is_adopted_before_it_is_told_that_it_cannot_be_cancelled() -> None:
+    shipments = Shipments()
+    schedule_delivery(SCHEDULE, shipments)
+
+    with pytest.raises(TryAgain, match="in_transit"):
+        cancelled(shipments, IN_TRANSIT)
+
+    request = cancel_shipment(CANCEL, shipments)
+    assert request is not None
+    assert (request.operation, request.asked_before) == (Operation.BOOK, True)
+    assert cancelled(shipments, BOOKED) == NOT_TAKEN_BACK
+    told = scheduled(shipments, None)
+    assert isinstance(told, ShipmentScheduled)
+    assert told.tracking_number == "FV123"

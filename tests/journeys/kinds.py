@@ -21,15 +21,17 @@ class Kind:
     """Orders that all go the same way, to the same end.
 
     Without `afterwards` the journey in question begins with the order; else with what is said of it when its first
-    journey is over.
+    journey is over, or stands `at` a step whose answer was lost.
     """
 
     name: str
     ends: str
+    reason: str | None = None
     units: int = 1
     card: str = GOOD_CARD
     to: Address = HOME
     afterwards: Sequence[Saying] = ()
+    at: str | None = None
 
     def order(self, product_id: UUID) -> PlaceOrder:
         """Return a new order of this kind."""
@@ -46,6 +48,13 @@ TOO_MANY = 10_000
 #: The carrier has the parcel of this address on its way at once, and cannot stop it.
 UNSTOPPABLE = HOME.model_copy(update={"postal_code": "TRANSIT"})
 
+#: The carrier books the parcel to this address, and the card network holds the amount; neither is ever heard to say so.
+UNHEARD = HOME.model_copy(update={"postal_code": "SILENT"})
+UNHEARD_CARD = "tok_silent_visa"
+
+#: Booked and on its way, which is heard only from whoever wants it stopped.
+UNHEARD_AND_UNSTOPPABLE = HOME.model_copy(update={"postal_code": "SILENT TRANSIT"})
+
 OPERATOR = {"by": "olga", "why": "the customer rang"}
 
 
@@ -54,21 +63,27 @@ def cancelled(order_id: UUID) -> CancelOrder:
     return CancelOrder(order_id=order_id)
 
 
+def reversed_by_an_operator(order_id: UUID) -> ReverseJourney:
+    """Say what an operator says of a journey that is to be undone."""
+    return ReverseJourney(order_id=order_id, **OPERATOR)
+
+
 KINDS = (
     Kind("completed", ends="COMPLETED"),
-    Kind("stock refused", ends="REJECTED", units=TOO_MANY),
-    Kind("payment refused", ends="REJECTED", card=DECLINED_CARD),
-    Kind("delivery refused", ends="REJECTED", to=UNSERVED),
-    Kind("returned", ends="RETURNED", afterwards=(lambda order_id: CancelOrder(order_id=order_id),)),
+    Kind("stock refused", ends="REJECTED", reason="reserve_refused", units=TOO_MANY),
+    Kind("payment refused", ends="REJECTED", reason="pay_refused", card=DECLINED_CARD),
+    Kind("delivery refused", ends="REJECTED", reason="ship_refused", to=UNSERVED),
+    Kind("returned", ends="RETURNED", afterwards=(cancelled,)),
     Kind(
         "return refused",
         ends="COMPLETED",
         to=UNSTOPPABLE,
-        afterwards=(lambda order_id: CancelOrder(order_id=order_id),),
+        afterwards=(cancelled,),
     ),
     Kind(
         "spoken of when it is over",
         ends="REJECTED",
+        reason="ship_refused",
         to=UNSERVED,
         afterwards=(
             lambda order_id: CancelShipment(order_id=order_id),
@@ -76,7 +91,30 @@ KINDS = (
             cancelled,
             lambda order_id: ResumeJourney(order_id=order_id, **OPERATOR),
             lambda order_id: RetryStep(order_id=order_id, **OPERATOR),
-            lambda order_id: ReverseJourney(order_id=order_id, **OPERATOR),
+            reversed_by_an_operator,
         ),
+    ),
+    Kind(
+        "reversed at ship",
+        ends="REJECTED",
+        reason="reversed",
+        to=UNHEARD,
+        afterwards=(reversed_by_an_operator,),
+        at="ship",
+    ),
+    Kind(
+        "reversed too late",
+        ends="COMPLETED",
+        to=UNHEARD_AND_UNSTOPPABLE,
+        afterwards=(reversed_by_an_operator,),
+        at="ship",
+    ),
+    Kind(
+        "cancelled at pay",
+        ends="REJECTED",
+        reason="cancelled",
+        card=UNHEARD_CARD,
+        afterwards=(cancelled,),
+        at="pay",
     ),
 )

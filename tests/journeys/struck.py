@@ -29,6 +29,7 @@ from .deaths import Case, Deaths
 from .journal import Entry, deliver, entries, first, keep_journals, sent_twice
 from .kinds import Kind
 from .platform import ROOT, Platform, platform
+from .put_off import IS_PUT_OFF, make_due, stand
 from .shop import Shop
 
 #: Deaths that wait at the same time, each for an actor of its own.
@@ -39,6 +40,9 @@ START_SECONDS = 90.0
 
 #: Seconds within which a death must be died: a swept parcel waits ten, and for one that was swept by the dead thirty.
 DEATH_SECONDS = 90.0
+
+#: Seconds between two looks for orders whose end makes due what was put off.
+LOOK_SECONDS = 0.5
 
 #: Seconds within which everything must have come to its end after the last death.
 END_SECONDS = 120.0
@@ -79,7 +83,10 @@ class Struck:
         if kind.afterwards:
             for order in orders:
                 self.send([order], order.order_id)
-            self.wait_until_quiet()
+            if kind.at:
+                stand(self.platform, [order.order_id for order in orders], kind.at, END_SECONDS)
+            else:
+                self.wait_until_quiet()
         return orders
 
     def begin(self, kind: Kind, order: PlaceOrder) -> list[Entry]:
@@ -100,7 +107,9 @@ class Struck:
         begun_at = time.monotonic()
         self.deaths.arm(case)
         begin()
-        self.deaths.wait(case, DEATH_SECONDS)
+        while not self.deaths.comes(case, LOOK_SECONDS):
+            assert time.monotonic() < begun_at + DEATH_SECONDS, f"nobody died at {case} within {DEATH_SECONDS} s"
+            make_due(self.platform)
         print(f"{time.monotonic() - begun_at:5.2f} s until {case}")  # shown when the test fails
 
     def repeat(self, from_outside: Sequence[Entry], correlation_ids: Sequence[UUID]) -> None:
@@ -108,8 +117,9 @@ class Struck:
         deliver(self.platform, [*from_outside, *self.sent(correlation_ids)], copies=2)
 
     def is_quiet(self) -> bool:
-        """Tell whether nothing waits or is on its way anywhere."""
-        waiting = "SELECT 1 FROM outbox LIMIT 1"
+        """Tell whether nothing is on its way anywhere; what was put off waits for the end of its order."""
+        make_due(self.platform)
+        waiting = f"SELECT 1 FROM outbox WHERE NOT {IS_PUT_OFF} LIMIT 1"
         if self.platform.documents("outbox", {}) or any(
             self.platform.rows(one, waiting) for one in POSTGRESQL_CONTEXTS
         ):
@@ -130,11 +140,12 @@ class Struck:
             for name, value in self.platform.variables.items():
                 patch.setenv(name, value)
             report = audit(orders=list(kinds), settle_seconds=SETTLE_SECONDS)
-        ended = dict(self.platform.rows("orders", "SELECT id, status FROM orders WHERE id = ANY(%s)", list(kinds)))
+        query = "SELECT id, status, rejection_reason FROM orders WHERE id = ANY(%s)"
+        ended = {order_id: end for order_id, *end in self.platform.rows("orders", query, list(kinds))}
         wrong = [
-            f"order {order_id} ({kind.name}): it is {ended.get(order_id)}, not {kind.ends}"
+            f"order {order_id} ({kind.name}): it is {ended.get(order_id)}, not {kind.ends} ({kind.reason})"
             for order_id, kind in kinds.items()
-            if ended.get(order_id) != kind.ends
+            if ended.get(order_id) != [kind.ends, kind.reason]
         ]
         if (report.orders, report.in_flight) != (len(kinds), 0):
             wrong.append(f"of {len(kinds)} orders {report.orders} were audited, {report.in_flight} are in flight")

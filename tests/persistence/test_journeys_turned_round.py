@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
+from queue import Queue
 from typing import Any
 from uuid import UUID
 
@@ -32,10 +33,12 @@ from contexts.orders.messages import (
     CapturePayment,
     CompleteOrder,
     OrderPlaced,
+    OrderRejected,
     OrderReturned,
     PaymentRefunded,
     RefundPayment,
 )
+from contexts.views import A_MOMENT, AN_HOUR, View
 from persistence.coordination import JourneyTables
 from persistence.journey_views import JourneyViews
 from persistence.postgres_store import PostgresStore
@@ -44,11 +47,13 @@ from tests.contexts.coordination.test_place_order import STRAIGHT
 from tests.contexts.examples import NOW, an_order
 
 from .conftest import Open
+from .lock_waits import await_a_lock
 from .own_schemas import own_schema
 from .transactions import loaded
 
+VERSIONS = "persistence.migrations.coordination.versions"
 #: The revision that made STUCK a state of its own.
-REVISION = import_module("persistence.migrations.coordination.versions.0002_stuck_journeys")
+REVISION = import_module(f"{VERSIONS}.0002_stuck_journeys")
 
 WHO = {"by": "olga", "why": "it has to be"}
 
@@ -174,6 +179,34 @@ def test_a_cancellation_does_not_change_when_the_order_was_completed(
     assert row == (NOW, NOW + timedelta(days=1))
 
 
+def test_whoever_waited_for_a_journey_sees_when_it_was_completed_and_leaves_that_alone(
+    store: PostgresStore, look: Callable[..., list[Any]]
+) -> None:
+    order = an_order()
+    take(store, *answers(order, OrderPlaced, *STRAIGHT[:-1]))
+    (last,) = answers(order, STRAIGHT[-1])
+    cancel = CancelOrder(order_id=order.order_id)
+    pids: Queue[int] = Queue()
+
+    def cancels() -> None:
+        with store.transaction() as transaction:
+            pids.put(transaction.connection.info.backend_pid)
+            journeys = JourneyTables(transaction.connection)
+            journeys.prefetch([cancel])
+            list(journeys.cancel(cancel, NOW + timedelta(hours=1)))
+            journeys.flush()
+
+    with ThreadPoolExecutor(1) as thread:
+        with loaded(store, JourneyTables, last) as journeys:
+            list(journeys.receive(last, NOW))
+            waiting = thread.submit(cancels)
+            await_a_lock(look, pids.get(timeout=20))
+        waiting.result(timeout=20)
+
+    assert look("SELECT status, completed_at FROM workflows WHERE id = %s", order.order_id) == [("COMPLETED", NOW)]
+    assert journeys_of(store, order)["place_order"].ended_at == NOW
+
+
 def stuck(store: PostgresStore, **changes: Any) -> OrderPlaced:
     """An order whose capture is overdue for the second time."""
     order = an_order(**changes)
@@ -246,31 +279,40 @@ def test_what_is_stuck_and_what_is_due_is_found_by_an_index(
     assert "Sort" not in plan
 
 
+def shown(store: PostgresStore, order: OrderPlaced) -> View:
+    """What a reader sees of an order's journeys."""
+    query = ShowJourney(order_id=order.order_id, reply_to="", query_id=order.order_id)
+    with loaded(store, JourneyViews, query) as views:
+        view = views.view(order.order_id)
+    assert view
+    return view
+
+
 def test_an_order_that_returns_is_shown_with_both_journeys_but_not_with_what_people_said(store: PostgresStore) -> None:
     order = completed(store)
-    cancel = CancelOrder(order_id=order.order_id, reason="I am moving to Paris")
-    with loaded(store, JourneyTables, cancel) as journeys:
-        list(journeys.cancel(cancel, NOW + timedelta(hours=1)))
-    (written,) = journeys.changed_views()
+    take(store, CancelOrder(order_id=order.order_id, reason="I am moving to Paris"), at=NOW + timedelta(hours=1))
 
-    with loaded(
-        store, JourneyViews, ShowJourney(order_id=order.order_id, reply_to="", query_id=order.order_id)
-    ) as all_:
-        asked = all_.view(order.order_id)
+    view = shown(store, order)
 
-    assert asked == written
-    assert written.body["status"] == "COMPLETED"
-    assert written.body["return"] == {"status": "RUNNING", "current_step": "recall"}
-    assert [line["what"] for line in written.body["timeline"]][-2:] == ["ReturnBegun", "JourneyBegun"]
-    assert "Paris" not in str(written)
+    assert view.body["status"] == "COMPLETED"
+    assert view.body["return"] == {"status": "RUNNING", "current_step": "recall"}
+    assert [line["what"] for line in view.body["timeline"]][-2:] == ["ReturnBegun", "JourneyBegun"]
+    assert "Paris" not in str(view)
 
 
-def test_the_view_of_an_order_without_a_return_is_written_by_nobody_but_its_readers(store: PostgresStore) -> None:
-    order = an_order()
-    with loaded(store, JourneyTables, order) as journeys:
-        list(journeys.receive(order, NOW))
+def test_a_view_is_kept_long_only_when_nothing_can_change_any_more(store: PostgresStore) -> None:
+    order, undone = completed(store), an_order()
+    assert shown(store, order).keep_seconds == A_MOMENT, "it may still return"
 
-    assert journeys.changed_views() == []
+    take(store, CancelOrder(order_id=order.order_id))
+    assert shown(store, order).keep_seconds == A_MOMENT
+    take(store, *answers(order, ShipmentRecalled, PaymentRefunded, StockReturned, OrderReturned))
+    assert shown(store, order).keep_seconds == AN_HOUR
+
+    take(store, *answers(undone, OrderPlaced, StockUnavailable))
+    assert shown(store, undone).keep_seconds == A_MOMENT
+    take(store, *answers(undone, OrderRejected))
+    assert shown(store, undone).keep_seconds == AN_HOUR
 
 
 INSPECT: Step[OrderPlaced] = Step(
@@ -330,14 +372,41 @@ def test_journeys_that_were_stored_before_there_were_parallel_steps_go_on(
     assert journeys_of(store, undone)["place_order"].current_step == "close"
 
 
-def test_a_stuck_journey_goes_back_to_its_course_where_the_revision_before_comes_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PostgresStore, psycopg.Connection[Any]]]:
+    """A store in a schema that may be taken back, and a connection to do it."""
     with own_schema("coordination") as url, psycopg.connect(url, autocommit=True) as connection:
         monkeypatch.setenv("COORDINATION_DATABASE_URL", url)
         store = PostgresStore("coordination")
-        order = stuck(store)
+        yield store, connection
         store.close()
+
+
+def test_the_revision_before_does_not_come_back_while_a_journey_is_stuck(
+    own: tuple[PostgresStore, psycopg.Connection[Any]],
+) -> None:
+    store, connection = own
+    order = stuck(store)
+
+    with pytest.raises(psycopg.errors.RaiseException, match="There are STUCK journeys"):
         connection.execute(REVISION.DOWNGRADE)
-        rows = connection.execute("SELECT s.id, s.status, w.status FROM sagas s JOIN workflows w ON w.id = s.id")
-        assert rows.fetchall() == [(order.order_id, "RUNNING", "RUNNING")]
+
+    assert connection.execute("SELECT status, stuck_since FROM sagas").fetchone() == ("STUCK", NOW + timedelta(hours=3))
+    take(store, ResumeJourney(order_id=order.order_id, **WHO))
+    connection.execute(REVISION.DOWNGRADE)
+    assert connection.execute("SELECT status FROM sagas").fetchall() == [("RUNNING",)]
+
+
+def test_the_revision_before_does_not_come_back_while_an_order_returns(
+    own: tuple[PostgresStore, psycopg.Connection[Any]],
+) -> None:
+    store, connection = own
+    order = completed(store)
+    take(store, CancelOrder(order_id=order.order_id))
+
+    with pytest.raises(psycopg.errors.RaiseException, match="There are unfinished returns"):
+        connection.execute(REVISION.DOWNGRADE)
+
+    take(store, *answers(order, ShipmentRecalled, PaymentRefunded, StockReturned, OrderReturned))
+    connection.execute(REVISION.DOWNGRADE)
+    assert connection.execute("SELECT count(*) FROM sagas").fetchone() == (2,)

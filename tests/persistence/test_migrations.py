@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy
+from alembic import command
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -22,6 +23,8 @@ from persistence.databases import POSTGRESQL_CONTEXTS, DatabaseUrlError, address
 from persistence.migrations.cli import main
 from persistence.migrations.drift import differences, table_differences
 from persistence.tables import METADATA, catalog, inventory, orders
+
+from .own_schemas import own_schema
 
 # Imports first, then waits for a line, so that two of these start at the same instant.
 UPGRADE = (
@@ -164,6 +167,69 @@ def test_a_history_run_from_nothing_gives_what_the_models_say(
     migrations.upgrade("delivery")
 
     assert differences("delivery") == []
+
+
+#: What no earlier version understands, the revision before it, and how such a row comes about and goes.
+NOT_TO_BE_LEFT = {
+    "orders": (
+        "RETURNED orders",
+        "0001",
+        (
+            "INSERT INTO orders (order_number, customer_id, total_amount, shipping_address, billing_address, status)"
+            " VALUES ('1', gen_random_uuid(), 1, '{}', '{}', 'RETURNED')"
+        ),
+        "UPDATE orders SET status = 'COMPLETED'",
+    ),
+    "inventory": (
+        "RETURNED reservations",
+        "0002",
+        (
+            "INSERT INTO inventory_reservations (order_id, product_id, warehouse_id, quantity, status, expires_at)"
+            " VALUES (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1, 'RETURNED', now())"
+        ),
+        "UPDATE inventory_reservations SET status = 'SHIPPED'",
+    ),
+    "delivery": (
+        "RECALLED shipments",
+        "0001",
+        (
+            "INSERT INTO shipments (order_id, carrier, shipping_method, shipping_address, status)"
+            " VALUES (gen_random_uuid(), 'x', 'STANDARD', '{}', 'RECALLED')"
+        ),
+        "UPDATE shipments SET status = 'SCHEDULED'",
+    ),
+}
+
+
+@pytest.mark.parametrize("context", NOT_TO_BE_LEFT)
+def test_no_downgrade_leaves_rows_that_no_earlier_version_understands(
+    context: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, revision, unknown, known = NOT_TO_BE_LEFT[context]
+    with own_schema(context) as url:
+        monkeypatch.setenv(url_variable(context), url)
+        pool = engine(context, pool_size=1)
+        with pool.begin() as connection:
+            connection.execute(text(unknown))
+
+        with pytest.raises(DBAPIError, match=f"there are {rows}, which no earlier version understands"):
+            downgrade(context, pool, revision)
+        with pool.begin() as connection:
+            assert migrations.current(connection) == migrations.head(context)
+            connection.execute(text(known))
+        downgrade(context, pool, revision)
+
+        with pool.connect() as connection:
+            assert migrations.current(connection) == revision
+        pool.dispose()
+
+
+def downgrade(context: str, pool: sqlalchemy.Engine, revision: str) -> None:
+    """Go back to an earlier revision, in one transaction."""
+    config = migrations._config(context)
+    with migrations._ALEMBIC, pool.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 @pytest.mark.parametrize("context", POSTGRESQL_CONTEXTS)

@@ -94,6 +94,31 @@ def test_a_parcel_that_was_cancelled_before_it_was_booked_never_leaves(carrier: 
     assert (answer["status"], answer["code"]) == ("refused", "cancelled")
 
 
+def test_a_parcel_whose_booking_is_not_answered_is_booked_and_can_be_cancelled(carrier: Server) -> None:
+    silent = a_booking("s1", address={"postal_code": "SILENT 1", "country": "CH"})
+
+    for _ in range(2):
+        assert [one["status"] for one in booked(carrier, silent, a_booking("s2"))] == ["error", "booked"]
+    _, (looked_up,) = carrier.ask("POST", "/v1/lookup", ["s1"])
+    assert (looked_up["status"], looked_up["state"]) == ("error", "booked")
+    assert carrier.ask("GET", "/v1/totals")[1]["booked"] == 2
+
+    assert carrier.ask("POST", "/v1/cancellations", ["s1"])[1] == [{"status": "cancelled"}]
+    assert booked(carrier, silent)[0]["code"] == "cancelled"
+    assert carrier.ask("GET", "/v1/totals")[1]["booked"] == 1
+
+
+def test_a_booking_that_was_not_answered_is_when_its_cancellation_was_refused(carrier: Server) -> None:
+    silent = a_booking("s1", address={"postal_code": "SILENT TRANSIT", "country": "CH"})
+    assert booked(carrier, silent)[0]["status"] == "error"
+
+    _, (refused,) = carrier.ask("POST", "/v1/cancellations", ["s1"])
+
+    assert (refused["status"], refused["code"]) == ("refused", "in_transit")
+    assert booked(carrier, silent)[0]["status"] == "booked"
+    assert carrier.ask("POST", "/v1/lookup", ["s1"])[1][0]["status"] == "booked"
+
+
 @pytest.mark.parametrize("flaw", [{"reference": None}, {"address": "here"}, {"address": {"a": 1}}, {"pieces": "2"}])
 def test_one_malformed_booking_harms_no_other(carrier: Server, flaw: dict[str, Any]) -> None:
     bad, good = booked(carrier, {**a_booking("s1"), **flaw}, a_booking("s2"))
@@ -119,13 +144,17 @@ def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
     before = launch("sandboxes.carrier", "--journal", journal)
     told = booked(before, a_booking("s1"), a_booking("s2", address={"country": "XX"}))
     in_transit = a_booking("s4", address={"postal_code": "TRANSIT"})
-    told += booked(before, in_transit)
-    before.ask("POST", "/v1/cancellations", ["s3", "s4"])
+    silent = a_booking("s5", address={"postal_code": "SILENT"})
+    heard = a_booking("s6", address={"postal_code": "SILENT TRANSIT"})
+    told += booked(before, in_transit, silent)
+    booked(before, heard)
+    before.ask("POST", "/v1/cancellations", ["s3", "s4", "s6"])
+    told += booked(before, heard)
     totals = before.ask("GET", "/v1/totals")
     before.kill()
 
     after = launch("sandboxes.carrier", "--journal", journal)
 
     assert after.ask("GET", "/v1/totals") == totals
-    assert booked(after, a_booking("s1"), a_booking("s2", address={"country": "XX"}), in_transit) == told
+    assert booked(after, a_booking("s1"), a_booking("s2", address={"country": "XX"}), in_transit, silent, heard) == told
     assert booked(after, a_booking("s3"))[0]["code"] == "cancelled"

@@ -82,6 +82,39 @@ def test_the_same_seed_throws_the_same_dice(carrier: Server) -> None:
     assert {200, 503} == set(runs[0])
 
 
+def test_it_tells_how_many_requests_met_which_fault(carrier: Server) -> None:
+    switch(carrier, error_rate=1)
+    for _ in range(3):
+        cancel(carrier, "s1")
+
+    assert carrier.ask("GET", "/faults")[1]["struck"] == {"error": 3}
+    assert carrier.ask("DELETE", "/faults")[1]["struck"] == {"error": 3}
+    assert carrier.ask("GET", "/faults")[1]["struck"] == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "struck"),
+    [
+        ({"drop_before_rate": 1}, {"drop_before": 1}),
+        ({"drop_after_rate": 1}, {"drop_after": 1}),
+        ({"timeout_rate": 1, "timeout_seconds": 0.01}, {"timeout": 1}),
+        ({"latency_ms": 1}, {"latency": 1}),
+    ],
+)
+def test_each_fault_is_told_by_its_name(carrier: Server, settings: dict[str, float], struck: dict[str, int]) -> None:
+    switch(carrier, **settings)
+    cancel(carrier, "s1")
+
+    assert carrier.ask("DELETE", "/faults")[1]["struck"] == struck
+
+
+def test_faults_that_nobody_met_struck_nobody(carrier: Server) -> None:
+    switch(carrier, error_rate=1, drop_before_rate=1)
+    assert carrier.ask("GET", "/healthz")[0] == 200
+
+    assert carrier.ask("DELETE", "/faults")[1]["struck"] == {}
+
+
 def test_faults_can_be_read_and_never_harm_what_ends_them(carrier: Server) -> None:
     switch(carrier, drop_before_rate=1, error_rate=1)
 

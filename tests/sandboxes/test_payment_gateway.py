@@ -109,6 +109,19 @@ def test_another_card_may_be_tried_after_a_decline(gateway: Server) -> None:
     assert totals(gateway)["declined"] == 1
 
 
+def test_an_authorisation_that_is_never_answered_holds_the_amount_and_can_be_voided(gateway: Server) -> None:
+    request = a_request("authorize", "p1", card_token="tok_silent_visa")
+
+    assert statuses(gateway, request, a_request("authorize", "p2"), request) == ["error", "approved", "error"]
+    _, (looked_up,) = gateway.ask("POST", "/v1/lookup", [request["idempotency_key"]])
+    assert looked_up["status"] == "error"
+    assert totals(gateway)["held_minor"] == 2000
+
+    assert statuses(gateway, a_request("void", "p1"), request) == ["approved", "error"]
+    sums = totals(gateway)
+    assert (sums["held_minor"], sums["voided_minor"]) == (1000, 1000)
+
+
 def test_at_most_what_is_held_is_taken_and_only_once(gateway: Server) -> None:
     outcomes(gateway, a_request("authorize", "p1"))
     too_much = a_request("capture", "p1", amount_minor=1001)
@@ -229,14 +242,15 @@ def test_a_restart_forgets_nothing(launch: Launch, tmp_path: Path) -> None:
     journal = str(tmp_path / "payments.jsonl")
     before = launch("sandboxes.payment_gateway", "--journal", journal)
     request, refused = a_request("authorize", "p1"), a_request("authorize", "p2", card_token="tok_chargeDeclined")
-    told = outcomes(before, request, refused, a_request("capture", "p1"), a_request("void", "p3"))
+    silent = a_request("authorize", "p4", card_token="tok_silent_amex")
+    told = outcomes(before, request, refused, silent, a_request("capture", "p1"), a_request("void", "p3"))
     sums = totals(before)
     before.kill()
 
     after = launch("sandboxes.payment_gateway", "--journal", journal)
 
     assert totals(after) == sums
-    assert outcomes(after, request, refused) == told[:2]
+    assert outcomes(after, request, refused, silent) == told[:3]
     assert statuses(after, {**request, "amount_minor": 5}) == ["error"]
     assert codes(after, a_request("authorize", "p3")) == ["payment_voided"]
 

@@ -49,7 +49,8 @@ def order(status: str, version: int = 2, **others: Any) -> OrderFact:
 
 
 def journey(saga: str, status: str, reason: str | None = None) -> JourneyFact:
-    return JourneyFact(saga, status, reason, 6, status, 6, 6, THEN)
+    ended_at = THEN if status in ("COMPLETED", "UNDONE") else None
+    return JourneyFact(saga, status, reason, 6, status, ended_at, 6, 6, THEN)
 
 
 def told(event_type: str, status: str = "SENT") -> NotificationFact:
@@ -256,6 +257,17 @@ FAULTS: dict[str, Fault] = {
         {"told": [told("order_completed")], "mails": Counter({"<order_completed>": 1})},
     ),
     "a mail that never arrived": ("mail_lost", undone, {"mails": Counter()}),
+    "more copies of a mail than attempts": ("mail_doubled", undone, {"mails": Counter({"<order_rejected>": 5})}),
+    "an end without a time": (
+        "workflow_disagrees",
+        completed,
+        {"journeys": [replace(journey("place_order", "COMPLETED"), completed_at=None)]},
+    ),
+    "a time of an end that has not come": (
+        "workflow_disagrees",
+        completed,
+        {"journeys": [replace(journey("place_order", "RUNNING"), completed_at=THEN)]},
+    ),
     "a mail that nobody noted": ("unknown_mail", undone, {"mails": Counter({"<order_rejected>": 1, "<x>": 1})}),
 }
 
@@ -311,6 +323,19 @@ def test_a_fault_is_found_and_named(fault: str) -> None:
 )
 def test_what_belongs_to_no_order_is_a_violation_at_every_moment(thing: str, changes: dict[str, Any]) -> None:
     assert {one.check for one in judged(OrderFacts(uuid4(), **changes)).always} == {f"{thing}_without_order"}
+
+
+def test_a_mail_that_was_tried_as_often_as_it_arrived_is_no_violation() -> None:
+    retried = replace(told("order_rejected"), attempts=3)
+
+    assert checks(faulty(undone, {"told": [retried], "mails": Counter({"<order_rejected>": 3})})) == set()
+    assert checks(faulty(undone, {"told": [retried], "mails": Counter({"<order_rejected>": 4})})) == {"mail_doubled"}
+
+
+def test_copies_of_a_mail_are_counted_while_its_order_is_under_way_too() -> None:
+    sending = {"told": [told("order_rejected", "SENDING")], "mails": Counter({"<order_rejected>": 2})}
+
+    assert [one.check for one in judged(faulty(undone, sending)).always] == ["mail_doubled"]
 
 
 def test_an_order_that_is_asked_for_and_that_nobody_knows_is_missing() -> None:

@@ -72,7 +72,8 @@ def test_nothing_is_lost_in_a_short_drill(tmp_path: Path, environment: dict[str,
     assert {"rabbitmq_restart", "postgresql_restart"} <= result["faults"].keys()
     assert result["completed"] > 0
     assert result["completed"] + sum(result["undone"].values()) == result["orders"]
-    assert result["recovery_seconds"].keys() <= result["faults"].keys()
+    assert result["recovery_seconds"].keys() == result["faults"].keys()
+    assert result["new_order_seconds"].keys() == result["faults"].keys()
     assert result["outage_seconds"].keys() == {"rabbitmq_restart", "postgresql_restart"}
     assert result["left_over"]["dead_letters"] == 0
     assert "PASSED" in ended.stdout

@@ -10,6 +10,7 @@ import pytest
 
 from demonstration.cdnow import Purchase
 from demonstration.outcomes import COMPLETED, planned
+from drilling import cancellations
 from drilling.killing import crash_points
 from drilling.kinds import TRAITS, Kind, possible
 from drilling.ledger import Ledger
@@ -94,6 +95,12 @@ def test_envelopes_are_published_in_another_order() -> None:
     assert published != sorted(published)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_two_envelopes_always_change_places_and_one_has_no_other_order(seed: int) -> None:
+    assert [one[0] for one in reordered(envelopes(2), Random(seed)) if not isinstance(one, float)] == [1, 0]
+    assert list(reordered(envelopes(1), Random(seed))) == []
+
+
 def test_an_order_that_may_have_been_completed_before_the_fault_ended_is_no_recovery() -> None:
     recoveries = Recoveries()
     recovery = recoveries.begin(Kind.KILL_WORKER, ended_at=100.0)
@@ -128,6 +135,18 @@ def test_an_order_that_was_offered_and_not_yet_accepted_is_unfinished() -> None:
 
     ledger.finish(order_id, COMPLETED)
     assert (ledger.unfinished, ledger.completed) == (0, 1)
+
+
+def test_a_cancelled_order_may_be_undone_by_that_or_end_as_its_purchase_demands() -> None:
+    order = planned([Purchase(1, date(1997, 1, 1), 1, 1177)])[0]
+    cancelled, too_late, overdue, open_still = uuid4(), uuid4(), uuid4(), uuid4()
+    came = {cancelled: "cancelled", too_late: COMPLETED, overdue: "pay_overdue"}
+
+    found = cancellations.surprises(dict.fromkeys((cancelled, too_late, overdue, open_still), order), came)
+
+    assert found == [
+        f"order {overdue} (purchase 1, ordinary) was to be completed or cancelled, but its saga says pay_overdue"
+    ]
 
 
 def test_what_lay_there_before_the_drill_is_not_held_against_it() -> None:

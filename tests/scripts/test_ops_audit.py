@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg.sql import SQL
 
+import local_servers
 from auditing import gathering
 from contexts.delivery.model import shipment_id
 from contexts.orders.payment import payment_id
@@ -529,26 +530,51 @@ def test_a_live_order_is_in_flight_and_asked_only_what_always_holds(shop: Audite
     shop.platform.start("payments")
 
 
-def test_what_may_wait_in_a_queue_that_is_never_empty_is_in_flight(shop: AuditedShop) -> None:
+def test_what_may_wait_in_a_queue_is_in_flight_however_old_it_is(shop: AuditedShop) -> None:
     shop.platform.kill("notifications")
     order = Shop.order(shop.product_id)
     Shop(shop.platform).place(order)
     ended = "SELECT 1 FROM sagas WHERE id = %s AND status = 'COMPLETED'"
     eventually(lambda: shop.platform.rows("coordination", ended, order.order_id), 30)
     with shop.variables():
-        eventually(
-            lambda: [one for one in broker.queues() if one["name"] == "notifications" and one.get("messages")], 30
-        )
+        eventually(lambda: notifications_that_wait(), 30)
     time.sleep(1)  # the stock leaves after the journey has ended
 
-    waiting = shop.audit(order.order_id)
-    # Ten minutes later nothing of it can be on its way any more.
     with (
         shop.changed("orders", "orders", "id", order.order_id, updated_at=LONG_AGO),
         shop.changed("coordination", "sagas", "id", order.order_id, updated_at=LONG_AGO),
     ):
-        forgotten = shop.checks(order.order_id)
+        waiting = shop.audit(order.order_id)
+    shop.platform.host.take("notifications")  # lost
+    with shop.variables():
+        eventually(lambda: not notifications_that_wait(), 30)
+    lost = shop.checks(order.order_id)
 
     assert (waiting.violations, waiting.in_flight) == ((), 1)
-    assert any("notifications never ran empty" in note for note in waiting.notes)
-    assert forgotten == ["mail_disagrees"]
+    assert any("what may be in notifications, not seen empty since" in note for note in waiting.notes)
+    assert lost == ["mail_disagrees"]
+
+
+def notifications_that_wait() -> int:
+    (queue,) = [one for one in broker.queues() if one["name"] == "notifications"]
+    return int(queue.get("messages") or 0)
+
+
+def test_copies_of_a_mail_beyond_its_attempts_are_found_and_others_are_noted(shop: AuditedShop) -> None:
+    mine = {"metadata.order_id": str(shop.completed)}
+    with shop.notifications() as collection, shop.variables():
+        document = collection.find_one(mine) or {}
+        directory = local_servers.maildir() / "new"
+        (mail,) = [one for one in directory.iterdir() if document["message_id"].encode() in one.read_bytes()]
+        copy = directory / f"{mail.name}-copy"
+        copy.write_bytes(mail.read_bytes())
+        doubled = shop.audit(shop.completed)
+        collection.update_one(mine, {"$set": {"attempts": 2}})
+        retried = shop.audit(shop.completed)
+        collection.update_one(mine, {"$set": {"attempts": document["attempts"]}})
+        copy.unlink()
+
+    assert [one.check for one in doubled.violations] == ["mail_doubled"]
+    assert not any("arrived more than once" in note for note in doubled.notes)
+    assert retried.violations == ()
+    assert any("1 mails arrived more than once" in note for note in retried.notes)

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import pika
 import pytest
 
 from contexts.messages import Destination, first_cause
 from contexts.orders.messages import CompleteOrder
+from operations.peeking import MOST_ENVELOPES
 from persistence.parcels import Parcel
 from tests.persistence.virtual_host import eventually
 
@@ -54,6 +56,62 @@ def test_a_queue_shows_what_waits_in_it(desk: Desk) -> None:
     shown = eventually(lambda: (one := told()).get("ready") == 2 and one, 30)
     assert (shown["unacknowledged"], shown["consumers"], shown["declared"]) == (0, 0, True)
     assert row(desk.document("queues"), "queues", "delivery")["declared"] is False
+
+
+def put_envelopes(desk: Desk, *counts: int | None, age_seconds: int = 0) -> None:
+    """Publish envelopes of so many messages, as their headers say; None: without a header."""
+    with desk.host.channel() as channel:
+        for count in counts:
+            headers = None if count is None else {"messages": count}
+            properties = pika.BasicProperties(timestamp=int(time.time()) - age_seconds, headers=headers)
+            channel.basic_publish("", "orders", b"{}", properties)
+    eventually(lambda: desk.host.ready("orders") == len(counts))
+
+
+def test_the_messages_behind_the_envelopes_of_a_queue_are_told_when_that_is_asked(desk: Desk) -> None:
+    put_envelopes(desk, 1, 100, 7, age_seconds=90)
+
+    shown = row(desk.document("queues", "--messages"), "queues", "orders")
+
+    assert (shown["messages"], shown["messages_is_estimate"]) == (108, False)
+    assert 90 <= shown["oldest_seconds"] < 120
+    assert desk.host.ready("orders") == 3
+    assert "messages" not in row(desk.document("queues"), "queues", "orders")
+
+
+def test_an_envelope_that_does_not_say_how_many_it_carries_makes_the_number_an_estimate(desk: Desk) -> None:
+    put_envelopes(desk, 5, None)
+
+    shown = row(desk.document("queues", "--messages"), "queues", "orders")
+
+    assert (shown["messages"], shown["messages_is_estimate"]) == (6, True)
+    assert "about 6" in desk.run("queues", "--messages")[1]
+
+
+def test_of_a_long_queue_the_first_envelopes_are_counted_and_the_rest_is_estimated(desk: Desk) -> None:
+    put_envelopes(desk, *[3] * MOST_ENVELOPES, *[1] * 500)
+
+    shown = row(desk.document("queues", "--messages"), "queues", "orders")
+
+    assert (shown["messages"], shown["messages_is_estimate"]) == (4500, True)
+
+
+def test_envelopes_that_were_peeked_at_stay_in_their_places(desk: Desk) -> None:
+    bodies = [b"%d" % number for number in range(50)]
+    desk.host.put("orders", *bodies)
+
+    desk.document("queues", "--messages")
+
+    assert desk.host.take("orders") == bodies
+
+
+def test_an_empty_queue_has_no_messages_and_one_that_nobody_declared_does_not_say(desk: Desk) -> None:
+    document = desk.document("queues", "--messages")
+
+    empty = row(document, "queues", "orders")
+    assert (empty["messages"], empty["messages_is_estimate"], empty["oldest_seconds"]) == (0, False, None)
+    assert "messages" not in row(document, "queues", "delivery")
+    assert "messages" not in row(document, "queues", "orders.XQ")
 
 
 def test_each_context_shows_its_outbox_inbox_and_dead_letters(desk: Desk) -> None:

@@ -8,10 +8,12 @@ import orjson
 import psycopg
 import pytest
 
+from actors.payment_reconciliation import payments_reconciled, reconcile_payments
 from contexts.messages import Message
 from contexts.orders.messages import PaymentReversed, ReconcilePayments, ReversePayment
 from contexts.orders.payment import Status, payment_id
 from contexts.reconciliation import MOST_FAILURES, PAGE
+from persistence.payment_reconciliation import PaymentReconciliation
 from tests.sandboxes.launching import Server
 
 from .at_work import FIVE_MINUTES_AGO, TEN_MINUTES_AGO, AtWork
@@ -161,12 +163,27 @@ def test_a_difference_tells_both_sides_and_nothing_of_the_customer(
 
 
 def test_money_that_moved_for_an_order_nobody_placed_is_found(payments: AtWork, card_network: Server) -> None:
-    strangers = {there(card_network, state) for state in ("held", "captured", "refunded")}
-    there(card_network, "voided")
+    strangers = {there(card_network, state) for state in ("held", "captured")}
+    for nothing_kept in ("refunded", "voided"):
+        there(card_network, nothing_kept)
 
     payments.look(ReconcilePayments)
 
     assert dict(payments.open()) == dict.fromkeys(strangers, "MISSING_HERE")
+
+
+@pytest.mark.parametrize(("state", "operation"), [("held", "void"), ("captured", "refund")])
+def test_money_of_an_order_nobody_placed_is_resolved_when_the_operator_gives_it_back_there(
+    payments: AtWork, card_network: Server, state: str, operation: str
+) -> None:
+    stranger = there(card_network, state)
+    payments.look(ReconcilePayments)
+    assert payments.open() == [(stranger, "MISSING_HERE")]
+    card_network.ask("POST", "/v1/operations", [request(operation, stranger)])
+
+    payments.look(ReconcilePayments)
+
+    assert payments.open() == []
 
 
 def test_a_charge_of_another_amount_is_found(payments: AtWork, card_network: Server) -> None:
@@ -361,6 +378,24 @@ def test_a_tick_while_a_look_is_under_way_begins_none(payments: AtWork) -> None:
     payments.change("UPDATE reconciliations SET finished_at = NULL")
 
     assert payments.tick(ReconcilePayments, now - FIVE_MINUTES_AGO) is None
+
+
+def test_a_tick_that_found_a_look_under_way_begins_none_when_that_has_ended_meanwhile(payments: AtWork) -> None:
+    now = datetime.now(UTC)
+    payments.tick(ReconcilePayments, now - TEN_MINUTES_AGO)
+    payments.change("UPDATE reconciliations SET finished_at = NULL")
+    tick = ReconcilePayments(run_id=uuid4(), until=now - FIVE_MINUTES_AGO)
+    with psycopg.connect(payments.url, autocommit=True) as connection:
+        records = PaymentReconciliation(connection)
+        with connection.transaction():
+            assert reconcile_payments(tick, records) is None
+        payments.change("UPDATE reconciliations SET finished_at = now()")
+
+        with connection.transaction():
+            assert list(payments_reconciled(tick, None, records)) == []
+
+    assert payments.row("SELECT id FROM reconciliations WHERE id = %s", tick.run_id) is None
+    assert payments.tick(ReconcilePayments, now - FIVE_MINUTES_AGO) is not None
 
 
 def test_a_look_that_nothing_is_heard_of_makes_way(payments: AtWork) -> None:

@@ -7,13 +7,15 @@ import orjson
 import psycopg
 import pytest
 
+from actors.shipment_reconciliation import reconcile_shipments, shipments_reconciled
 from contexts.delivery.messages import CancelShipment, ReconcileShipments, ShipmentCancelled
 from contexts.delivery.model import Status, shipment_id
 from contexts.reconciliation import PAGE
+from persistence.shipment_reconciliation import ShipmentReconciliation
 from tests.contexts.examples import ADDRESS
 from tests.sandboxes.launching import Server
 
-from .at_work import TEN_MINUTES_AGO, AtWork
+from .at_work import FIVE_MINUTES_AGO, TEN_MINUTES_AGO, AtWork
 
 #: What is there, what we have, and what that is called.
 DRIFT = [
@@ -175,3 +177,21 @@ def test_a_carrier_that_is_away_finds_nothing_missing_there(delivery: AtWork, de
 
     assert delivery.discrepancies() == []
     assert "/v1/lookup" in look["error"]
+
+
+def test_a_tick_that_found_a_look_under_way_begins_none_when_that_has_ended_meanwhile(delivery: AtWork) -> None:
+    now = datetime.now(UTC)
+    delivery.tick(ReconcileShipments, now - TEN_MINUTES_AGO)
+    delivery.change("UPDATE reconciliations SET finished_at = NULL")
+    tick = ReconcileShipments(run_id=uuid4(), until=now - FIVE_MINUTES_AGO)
+    with psycopg.connect(delivery.url, autocommit=True) as connection:
+        records = ShipmentReconciliation(connection)
+        with connection.transaction():
+            assert reconcile_shipments(tick, records) is None
+        delivery.change("UPDATE reconciliations SET finished_at = now()")
+
+        with connection.transaction():
+            assert list(shipments_reconciled(tick, None, records)) == []
+
+    assert delivery.row("SELECT id FROM reconciliations WHERE id = %s", tick.run_id) is None
+    assert delivery.tick(ReconcileShipments, now - FIVE_MINUTES_AGO) is not None

@@ -17,7 +17,7 @@ from contexts.coordination.journeys import Journeys
 from contexts.coordination.messages import CancelOrder, ResumeJourney, RetryStep, ReverseJourney
 from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import Saga
-from contexts.coordination.transitions import ESCALATE_AFTER, Status, UnknownJourney
+from contexts.coordination.transitions import ESCALATE_AFTER, WISHES, Status, UnknownJourney
 from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import OrderPlaced
 from tests.contexts.examples import NOW, an_order
@@ -43,6 +43,8 @@ class Standing:
     stuck: bool
     wish: str | None
     times_sent: int
+    #: Why it is being undone, where that is somebody's wish.
+    wished: str | None = None
     sent: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
@@ -120,7 +122,7 @@ class EveryStanding:
 
     def _journey(self, saga: Saga[OrderPlaced], standing: Standing) -> Journey:
         journey = Journey(self.order, saga, standing.course, standing.place, standing.pending, wish=standing.wish)
-        journey.reason, journey.sent = "test", standing.times_sent
+        journey.reason, journey.sent = standing.wished or "test", standing.times_sent
         journey.due_at = NOW if standing.waits else None
         journey.stuck_since = NOW if standing.stuck else None
         return journey
@@ -165,6 +167,7 @@ class Ledger:
             waits=journey.due_at is not None,
             stuck=journey.stuck_since is not None,
             wish=journey.wish,
+            wished=journey.reason if journey.reason in WISHES else None,
             # Sent more often than makes it stuck, it is as if sent so often.
             times_sent=min(journey.sent, ESCALATE_AFTER),
         )
@@ -180,9 +183,17 @@ class Ledger:
         undone = {
             one for one, step in self.steps.items() if step.compensation and step.compensation.done.wire_name == name
         }
+        not_undone = {
+            one
+            for one, step in self.steps.items()
+            if step.compensation and step.compensation.refused and step.compensation.refused.wire_name == name
+        }
         if before.course is Status.RUNNING:
             standing = replace(standing, done=standing.done | (done & set(before.pending)))
             standing = replace(standing, refused=standing.refused | (refused & set(before.pending)))
+        if before.course is Status.COMPENSATING:
+            kept = not_undone & set(before.pending)
+            standing = replace(standing, done=standing.done | kept, undoing=standing.undoing - kept)
         return replace(standing, undone=standing.undone | (undone & standing.undoing))
 
     def _sent(self, standing: Standing, kind: type[Command]) -> Standing:

@@ -1,5 +1,6 @@
 """A customer who does not want the order any more: before the pivot it is undone, after it the order returns."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from contexts.coordination.messages import CancelOrder
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.transitions import Status, UnknownJourney
 from contexts.delivery.messages import (
+    CancellationRefused,
     CancelShipment,
     DeliveryRefused,
     RecallRefused,
@@ -17,9 +19,18 @@ from contexts.delivery.messages import (
     ShipmentRecalled,
     ShipmentScheduled,
 )
-from contexts.inventory.messages import ReleaseStock, RestockReturn, StockReleased, StockReturned, StockUnavailable
+from contexts.inventory.messages import (
+    ReleaseStock,
+    ReserveStock,
+    RestockReturn,
+    StockReleased,
+    StockReturned,
+    StockUnavailable,
+)
 from contexts.messages import Command
 from contexts.orders.messages import (
+    CapturePayment,
+    CompleteOrder,
     OrderRejected,
     OrderReturned,
     PaymentRefunded,
@@ -33,6 +44,7 @@ from contexts.orders.messages import (
 )
 from tests.contexts.examples import NOW, an_order
 
+from .answers import an_answer_to
 from .journey_dsl import Journey
 from .test_place_order import STRAIGHT
 
@@ -183,9 +195,57 @@ def test_an_answer_to_a_return_that_never_began_is_a_fault() -> None:
         after(5).receives(ShipmentRecalled)
 
 
-def test_an_order_whose_journey_did_not_begin_yet_is_cancelled_later() -> None:
-    with pytest.raises(UnknownJourney, match="did not begin"):
-        list(Journeys().cancel(CancelOrder(order_id=uuid4()), NOW))
+def test_an_order_that_is_placed_after_its_cancellation_is_closed_and_nothing_is_ever_asked_for() -> None:
+    journey, order = Journey(PLACE_ORDER), an_order()
+    for words in ("found it cheaper", "again"):
+        assert list(journey.journeys.cancel(CancelOrder(order_id=order.order_id, reason=words), NOW)) == []
+    journey.now += timedelta(hours=1)
+
+    journey.begin(order)
+
+    assert journey.sent == [RejectOrder(order_id=order.order_id, reason="cancelled")]
+    assert (journey.status, journey.reason, journey.state.current_step) == (Status.COMPENSATING, "cancelled", "close")
+    assert journey.recorded() == ["JourneyBegun", "JourneyCancelled"]
+    assert journey.history[-1].detail == {"words": "found it cheaper", "came_at": NOW.isoformat()}
+    assert journey.receives(OrderRejected).status is Status.UNDONE
+
+
+def test_an_early_cancellation_concerns_its_own_order_and_only_once() -> None:
+    journeys, cancelled, other = Journeys(), an_order(), an_order()
+    list(journeys.cancel(CancelOrder(order_id=cancelled.order_id), NOW))
+
+    assert [type(command) for command in journeys.receive(other, NOW)] == [ReserveStock]
+    assert [type(command) for command in journeys.receive(cancelled, NOW)] == [RejectOrder]
+    assert journeys.early_cancellations == {}
+
+
+def test_nothing_is_left_of_the_cancellation_of_an_order_that_was_rejected_before_it_had_a_journey() -> None:
+    journeys, order_id = Journeys(), uuid4()
+    list(journeys.cancel(CancelOrder(order_id=order_id), NOW))
+
+    assert list(journeys.receive(an_answer_to(OrderRejected, order_id), NOW)) == []
+    assert (journeys.early_cancellations, journeys.journeys) == ({}, {})
+
+
+def test_a_cancelled_order_whose_parcel_turns_out_to_be_on_its_way_is_completed_and_returns() -> None:
+    journey = after(2).is_cancelled().waits_too_long()
+    journey.sends_on()
+
+    assert journey.receives(CancellationRefused).sends_on() == [CapturePayment]
+    assert (journey.recorded()[-1], journey.status, journey.reason) == ("StepNotUndone", Status.RUNNING, None)
+    assert journey.receives(*STRAIGHT[3:]).sends_on() == [CompleteOrder, RecallShipment]
+    assert journey.returning
+    assert journey.returning.reason == "cancelled"
+
+
+def test_a_cancellation_while_the_carrier_is_asked_to_take_the_parcel_back_is_kept_in_case_it_does_not() -> None:
+    journey = after(2).waits_too_long().is_cancelled()
+    assert (journey.recorded()[-1], journey.reason) == ("CancellationNoted", "ship_overdue")
+
+    journey.receives(CancellationRefused, *STRAIGHT[3:])
+
+    assert journey.returning
+    assert journey.returning.reason == "cancelled"
 
 
 def test_a_late_answer_of_the_carrier_does_not_call_a_cancelled_order_back() -> None:

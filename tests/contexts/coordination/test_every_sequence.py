@@ -11,6 +11,7 @@ from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import Kind
 from contexts.coordination.transitions import AT_RISK_MINOR, ESCALATE_AFTER, Status
+from contexts.delivery.messages import CancellationRefused
 from tests.contexts.examples import an_order
 
 from .every_standing import CANCEL, OVERDUE, RESUME, RETRY, REVERSE, EveryStanding, Order, Standing
@@ -88,14 +89,34 @@ def test_a_journey_waits_for_something_exactly_until_it_is_over(every: EveryStan
         assert standing.pending or standing.is_final or standing.closing
 
 
-def test_nothing_leads_back_from_undoing_or_out_of_an_end(every: EveryStanding) -> None:
+def test_nothing_leads_back_from_undoing_but_a_pivot_that_cannot_be_undone_and_nothing_out_of_an_end(
+    every: EveryStanding,
+) -> None:
+    ways_back = set()
     for order, inputs in every.known.items():
-        for after in inputs.values():
+        for name, after in inputs.items():
             for old, new in ((order.placing, after.placing), (order.returning, after.returning)):
                 if old:
                     assert new
-                    assert old.course is Status.RUNNING or new.course is not Status.RUNNING
+                    if old.course is not Status.RUNNING and new.course is Status.RUNNING:
+                        ways_back.add((name, old.place, new.place))
                     assert not old.is_final or new == old
+
+    assert ways_back == {(CancellationRefused.wire_name, pivot(every), pivot(every) + 1)}
+
+
+def test_what_cannot_be_undone_goes_on_at_once_with_what_follows_the_pivot(every: EveryStanding) -> None:
+    refused = CancellationRefused.wire_name
+    following = [type(step.asked(every.order, "")) for step in every.saga.stages[pivot(every) + 1].steps]
+
+    for order, inputs in every.known.items():
+        if inputs[refused] == order:
+            assert every.sends[order, refused] == []
+        else:
+            assert order.placing.undoing == {"ship"}
+            assert every.sends[order, refused] == following
+            assert inputs[refused].placing.wish == (order.placing.wish or order.placing.wished)
+            assert not inputs[refused].placing.stuck
 
 
 def test_from_everywhere_some_answers_lead_to_an_end(every: EveryStanding) -> None:

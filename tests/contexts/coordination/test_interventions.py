@@ -8,7 +8,13 @@ from contexts.coordination.journeys import Journeys
 from contexts.coordination.messages import Intervention, ResumeJourney, RetryStep, ReverseJourney
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.transitions import RESEND_AFTER, Status, UnknownJourney
-from contexts.delivery.messages import CancelShipment, RecallRefused, RecallShipment, ShipmentCancelled
+from contexts.delivery.messages import (
+    CancellationRefused,
+    CancelShipment,
+    RecallRefused,
+    RecallShipment,
+    ShipmentCancelled,
+)
 from contexts.inventory.messages import ReleaseStock, ReserveStock, StockReleased, StockUnavailable
 from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import CapturePayment, OrderRejected, PaymentReversed, RejectOrder, ReversePayment
@@ -74,6 +80,26 @@ def test_an_order_that_was_reversed_at_the_pivot_is_undone_to_its_end() -> None:
 
     assert journey.sent[-1] == RejectOrder(order_id=journey.order.order_id, reason="reversed")
     assert journey.receives(OrderRejected).status is Status.UNDONE
+
+
+def test_an_order_that_was_reversed_when_its_parcel_was_on_its_way_is_completed_and_returns() -> None:
+    journey = after(2).meets(ReverseJourney)
+    journey.sends_on()
+
+    assert journey.receives(CancellationRefused).sends_on() == [CapturePayment]
+    journey.receives(*STRAIGHT[3:])
+
+    assert journey.status is Status.COMPLETED
+    assert journey.returning
+    assert journey.returning.reason == "reversed"
+
+
+def test_a_stuck_cancellation_that_is_refused_at_last_goes_forward() -> None:
+    journey = after(2).meets(ReverseJourney).waits_too_long(times=2)
+    assert journey.status is Status.STUCK
+
+    assert journey.receives(CancellationRefused).status is Status.RUNNING
+    assert (journey.state.sent, journey.state.current_step) == (1, "capture")
 
 
 @pytest.mark.parametrize("answers", [3, 4, 5])

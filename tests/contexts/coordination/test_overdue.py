@@ -7,12 +7,13 @@ import pytest
 from contexts.coordination.journeys import Journeys
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.transitions import LONGEST_WAIT, RESEND_AFTER, Status
-from contexts.delivery.messages import CancelShipment, ShipmentCancelled
+from contexts.delivery.messages import CancellationRefused, CancelShipment, ShipmentCancelled
 from contexts.inventory.messages import ReleaseStock, StockReleased, StockReserved, StockUnavailable
 from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import (
     CapturePayment,
     CompleteOrder,
+    OrderCompleted,
     OrderRejected,
     PaymentCaptured,
     PaymentDeclined,
@@ -51,6 +52,29 @@ def test_an_overdue_step_before_the_point_of_no_return_is_undone_with_everything
     assert journey.sends_on() == [RejectOrder]
     assert journey.receives(OrderRejected).status is Status.UNDONE
     assert journey.reason == f"{step_name}_overdue"
+
+
+def test_an_overdue_shipment_that_is_on_its_way_is_charged_and_completed_and_nobody_wished_it_back() -> None:
+    journey = at("ship").waits_too_long()
+    journey.sends_on()
+
+    assert journey.receives(CancellationRefused).sends_on() == [CapturePayment]
+    assert journey.receives(PaymentCaptured, OrderCompleted).status is Status.COMPLETED
+    assert (journey.state.wish, journey.reason, journey.returning) == (None, None, None)
+
+
+@pytest.mark.parametrize("answers", [(), (ShipmentCancelled,), (ShipmentCancelled, PaymentReversed), STRAIGHT[2:]])
+def test_a_refused_cancellation_at_any_other_moment_moves_nothing(answers: tuple[type[JourneyEvent], ...]) -> None:
+    journey = at("ship")
+    if ShipmentCancelled in answers:
+        journey.waits_too_long()
+    journey.receives(*answers)
+    journey.sends_on()
+    stands = (journey.state.course, journey.state.place, journey.state.pending)
+
+    assert journey.receives(CancellationRefused).sends_on() == []
+    assert (journey.state.course, journey.state.place, journey.state.pending) == stands
+    assert journey.recorded()[-1] == "AnswerIgnored"
 
 
 @pytest.mark.parametrize(("step_name", "command"), [("capture", CapturePayment), ("complete", CompleteOrder)])

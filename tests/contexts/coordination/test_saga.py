@@ -10,6 +10,7 @@ from contexts.coordination.definitions import SAGAS, Definitions
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import Kind, MisorderedSaga, Saga, Stage, Step, Together
+from contexts.delivery.messages import CancellationRefused
 from contexts.inventory.messages import StockUnavailable
 from contexts.inventory.model import HOLD
 from contexts.orders.messages import OrderPlaced
@@ -77,6 +78,15 @@ def test_a_retriable_step_cannot_be_refused() -> None:
         saga(RESERVE, SHIP, replace(CAPTURE, refused=StockUnavailable))
 
 
+@pytest.mark.parametrize("step", [RESERVE, PAY], ids=lambda step: step.name)
+def test_only_a_pivot_s_compensation_can_be_refused(step: Step[OrderPlaced]) -> None:
+    assert step.compensation
+    refusable = replace(step, compensation=replace(step.compensation, refused=CancellationRefused))
+
+    with pytest.raises(MisorderedSaga, match=f"{step.name}: only a pivot's compensation can be refused"):
+        saga(*(refusable if one is step else one for one in PLACE_ORDER.steps))
+
+
 @pytest.mark.parametrize(
     "stages",
     [
@@ -142,6 +152,7 @@ def test_a_saga_listens_to_everything_that_moves_it() -> None:
     for step in PLACE_ORDER.steps:
         expected |= {step.done} | ({step.refused} if step.refused else set())
         expected |= {step.compensation.done} if step.compensation else set()
+        expected |= {step.compensation.refused} if step.compensation and step.compensation.refused else set()
 
     heard = list(PLACE_ORDER.listens_to())
 

@@ -6,12 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from contexts.delivery.carrier import Booked, Cancelled, Operation, Refused, Unknown
-from contexts.delivery.model import CannotCancel, Shipment, Shipments, Status, shipment_id
+from contexts.delivery.model import Shipment, Shipments, Status, shipment_id
 from tests.contexts.examples import ADDRESS, NOW
 
 ORDER = UUID(int=1)
 BOOKED = Booked("FV123", date(2026, 3, 6))
 REFUSED = Refused("address_not_served", "The carrier does not go there.")
+IN_TRANSIT = Refused("in_transit", "The parcel is on its way.")
 UNKNOWN = Unknown("timed out")
 
 
@@ -165,14 +166,81 @@ def test_cancelling_twice_is_cancelling_once() -> None:
     assert (shipment.version, kinds(shipment)) == (version, ["SCHEDULED", "CANCELLED"])
 
 
-def test_a_parcel_that_the_carrier_will_not_take_back_is_a_fault() -> None:
+def test_a_parcel_that_the_carrier_will_not_take_back_stays_scheduled_and_the_carrier_is_not_asked_again() -> None:
     shipment = booked()
     shipment.cancel()
+    version = shipment.version
 
-    with pytest.raises(CannotCancel, match="in_transit"):
-        shipment.cancelled(Refused("in_transit", "The parcel is on its way."), NOW)
+    assert shipment.cancelled(IN_TRANSIT, NOW)
 
-    assert shipment.status is Status.SCHEDULED
+    assert (shipment.status, shipment.recall_refusal, shipment.version) == (Status.SCHEDULED, "in_transit", version + 1)
+    assert shipment.cannot_be_stopped
+    assert (shipment.cancel(), shipment.recall()) == (None, None)
+    for outcome in (None, IN_TRANSIT, UNKNOWN, Cancelled()):
+        assert shipment.cancelled(outcome, NOW)
+    assert (shipment.status, shipment.version) == (Status.SCHEDULED, version + 1)
+
+
+def not_taken_back() -> Shipment:
+    """A shipment whose booking was never answered, and that the carrier will not take back."""
+    shipment = a_shipment()
+    shipment.book()
+    shipment.booked(UNKNOWN, NOW)
+    assert shipment.cancel() is not None
+    assert not shipment.cancelled(IN_TRANSIT, NOW), "until it is known what was booked, the order cannot go on"
+    return shipment
+
+
+def test_a_booking_whose_answer_was_lost_is_looked_up_when_the_carrier_will_not_take_it_back() -> None:
+    shipment = not_taken_back()
+
+    request = shipment.cancel()
+
+    assert request is not None
+    assert (request.operation, request.asked_before) == (Operation.BOOK, True)
+    assert shipment.cancelled(BOOKED, NOW)
+    assert (shipment.status, shipment.tracking_number, kinds(shipment)) == (Status.SCHEDULED, "FV123", ["SCHEDULED"])
+    assert shipment.cannot_be_stopped
+    assert shipment.recall_refusal == "in_transit"
+
+
+@pytest.mark.parametrize("outcome", [IN_TRANSIT, UNKNOWN, None])
+def test_a_second_refusal_to_take_a_parcel_back_is_not_taken_for_one_to_book_it(
+    outcome: Refused | Unknown | None,
+) -> None:
+    shipment = not_taken_back()
+
+    assert not shipment.cancelled(outcome, NOW)
+
+    assert shipment.status is Status.PENDING
+    assert shipment.cancel() is not None
+
+
+def test_a_booking_that_is_answered_after_the_refusal_to_take_it_back_is_kept() -> None:
+    shipment = not_taken_back()
+
+    shipment.booked(BOOKED, NOW)
+
+    assert shipment.cancel() is None
+    assert shipment.cancelled(None, NOW)
+    assert shipment.cannot_be_stopped
+
+
+def test_a_label_that_is_cancelled_after_all_before_anybody_was_told_is_cancelled() -> None:
+    shipment = not_taken_back()
+
+    assert shipment.cancelled(Cancelled(), NOW)
+
+    assert (shipment.status, shipment.recall_refusal) == (Status.CANCELLED, None)
+
+
+def test_a_refusal_that_comes_after_the_cancellation_changes_nothing() -> None:
+    shipment = booked()
+    shipment.cancelled(Cancelled(), NOW)
+
+    assert shipment.cancelled(IN_TRANSIT, NOW)
+
+    assert (shipment.status, shipment.recall_refusal) == (Status.CANCELLED, None)
 
 
 def test_every_change_counts_the_version_up() -> None:

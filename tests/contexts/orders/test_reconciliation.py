@@ -62,8 +62,12 @@ def test_only_money_can_be_missing_there_and_only_in_a_whole_answer(status: Stat
 
 
 @pytest.mark.parametrize("money", THEIRS)
-def test_only_money_can_be_missing_here(money: str) -> None:
-    assert kinds(None, THEIRS[money]) == ([] if money == "customer" else [Kind.MISSING_HERE])
+def test_only_money_that_is_held_or_kept_there_can_be_missing_here(money: str) -> None:
+    assert kinds(None, THEIRS[money]) == ([Kind.MISSING_HERE] if money in ("held", "taken") else [])
+
+
+def test_money_that_was_given_back_in_part_is_still_missing_here() -> None:
+    assert kinds(None, replace(THEIRS["given back"], refunded_minor=CENTS - 1)) == [Kind.MISSING_HERE]
 
 
 @pytest.mark.parametrize(

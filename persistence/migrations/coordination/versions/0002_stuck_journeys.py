@@ -15,11 +15,20 @@ CREATE INDEX idx_sagas_due_at ON sagas (due_at) WHERE status IN ('RUNNING', 'COM
 CREATE INDEX idx_sagas_stuck ON sagas (stuck_since, next_action) WHERE status = 'STUCK'
 """
 
-# What is stuck goes back to the course it was on: the revision before knew no other.
+# The code of the revision before knows neither what is stuck nor returns: nobody would look after either.
 DOWNGRADE = """
+LOCK TABLE sagas IN ACCESS EXCLUSIVE MODE;
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM sagas WHERE status = 'STUCK') THEN
+        RAISE EXCEPTION 'There are STUCK journeys, which the revision before does not know: resume them first.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM sagas WHERE saga_type = 'return_order' AND status NOT IN ('COMPLETED', 'UNDONE')
+    ) THEN
+        RAISE EXCEPTION 'There are unfinished returns, which the revision before does not know: let them end first.';
+    END IF;
+END $$;
 DROP INDEX idx_sagas_due_at, idx_sagas_stuck;
-UPDATE workflows w SET status = s.state->>'course' FROM sagas s WHERE s.id = w.id AND s.status = 'STUCK';
-UPDATE sagas SET status = state->>'course' WHERE status = 'STUCK';
 ALTER TABLE sagas DROP stuck_since, DROP next_action, DROP at_risk_minor;
 CREATE INDEX idx_sagas_due_at ON sagas (due_at) WHERE status IN ('RUNNING', 'COMPENSATING');
 CREATE INDEX idx_sagas_stuck ON sagas (updated_at) WHERE status = 'STUCK'
@@ -32,5 +41,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take columns and indexes back."""
+    """Take columns and indexes back; raises the database's error while a journey is STUCK or a return unfinished."""
     op.execute(DOWNGRADE)

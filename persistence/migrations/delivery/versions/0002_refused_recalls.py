@@ -8,6 +8,15 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+REFUSE = """
+DO $$ BEGIN
+    LOCK TABLE shipments IN ACCESS EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM shipments WHERE status = 'RECALLED') THEN
+        RAISE EXCEPTION 'there are RECALLED shipments, which no earlier version understands: nothing was changed';
+    END IF;
+END $$
+"""
+
 
 def upgrade() -> None:
     """Add the column."""
@@ -15,5 +24,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the column."""
+    """Drop the column. Refused while there is a RECALLED shipment: no earlier version understands it."""
+    op.execute(REFUSE)
     op.execute("ALTER TABLE shipments DROP COLUMN recall_refusal")

@@ -8,6 +8,15 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+REFUSE = """
+DO $$ BEGIN
+    LOCK TABLE orders IN ACCESS EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM orders WHERE status = 'RETURNED') THEN
+        RAISE EXCEPTION 'there are RETURNED orders, which no earlier version understands: nothing was changed';
+    END IF;
+END $$
+"""
+
 
 def upgrade() -> None:
     """Add the columns."""
@@ -18,5 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the columns."""
+    """Drop the columns. Refused while there is a RETURNED order: no earlier version understands it."""
+    op.execute(REFUSE)
     op.execute("ALTER TABLE orders DROP COLUMN return_reason, DROP COLUMN returned_at, DROP COLUMN return_refusal")
