@@ -1,16 +1,17 @@
 """`ops queues`: what waits in RabbitMQ, and what waits in the contexts' own databases."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from contexts.subscriptions import QUEUES
 from operations import broker
-from operations.commands import CANNOT, Commands, add, at_least_one, finish
+from operations.commands import Commands, add, at_least_one, finish
 from operations.errors import WrongUse
 from operations.peeking import peeked
 from operations.printing import say_all, table
@@ -68,10 +69,12 @@ def run(options: argparse.Namespace) -> int:
         return finish(options, document, show, away)
     if options.json:
         raise WrongUse("--watch prints tables; --json prints one document: choose one of them")
-    return _watch(options.watch, options.messages)
+    _watch(options.watch, options.messages)
 
 
-def _watch(seconds: int, messages: bool) -> int:
+def _watch(seconds: int, messages: bool) -> NoReturn:
+    # Nothing here needs tidying up, so Ctrl-C ends it at once, even while a server that hangs is being asked.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     while True:
         document, away = look(messages)
         if sys.stdout.isatty():
@@ -80,10 +83,7 @@ def _watch(seconds: int, messages: bool) -> int:
         show(document)
         say_all(away)
         sys.stdout.flush()
-        try:
-            time.sleep(seconds)
-        except KeyboardInterrupt:
-            return CANNOT if away else 0
+        time.sleep(seconds)
 
 
 def look(messages: bool = False) -> tuple[dict[str, Any], list[str]]:

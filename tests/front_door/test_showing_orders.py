@@ -47,7 +47,7 @@ def assert_whole(content: dict[str, Any]) -> None:
     assert content["customer"] == {"id": "c", "email": "ja***@example.com", "phone": "***4477"}
     assert (ORDER["lines"], ORDER["payments"]) == (content["lines"], content["payments"])
     assert (SHIPMENT, JOURNEY["timeline"]) == (content["shipment"], content["timeline"])
-    assert content["journey"] == {"status": "COMPLETED", "current_step": None}
+    assert content["journey"] == {"status": "COMPLETED", "current_step": None, "return": None}
     assert "incomplete" not in content
 
 
