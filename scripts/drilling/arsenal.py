@@ -29,10 +29,10 @@ def _meddle(order: meddling.Order) -> Strike:
 
 
 async def skew_clocks(site: Site, dice: Random) -> Struck | None:
-    """Every process type gets a wrong time of its own, until the next such fault."""
+    """Every process type that decides by the clock gets a wrong time of its own, until the next such fault."""
     if site.clocks is None:
         return None
-    moved = {name: dice.randint(-MOST_SKEW, MOST_SKEW) for name in site.platform.commands}
+    moved = {name: dice.randint(-MOST_SKEW, MOST_SKEW) for name in site.clocks.names}
     for name, seconds in moved.items():
         site.clocks.move(name, seconds)
     await asyncio.sleep(NOTICED_AFTER)

@@ -1,4 +1,4 @@
-"""Clocks that go wrong: each process type sees its own time, which can be moved while it runs (libfaketime)."""
+"""Clocks that go wrong: some process types see a time of their own, which can be moved while they run (libfaketime)."""
 
 import os
 from collections.abc import Sequence
@@ -7,6 +7,10 @@ from pathlib import Path
 from local_servers import apt, places
 
 PACKAGE = "faketime"
+
+#: The process types that decide by the clock: one says what time it is, the others compare it with deadlines and expiries.
+#: Not the rest: libfaketime adds system calls to every switch of threads.
+SKEWED = ("scheduler", "coordination", "inventory")
 
 #: Seconds after which a process has seen that its clock was moved.
 NOTICED_AFTER = 1
@@ -51,9 +55,9 @@ def install() -> str | None:
 class Clocks:
     """The clocks of process types, in seconds before (-) or after the machine's; the monotonic clock stays right."""
 
-    def __init__(self, directory: Path, names: Sequence[str]) -> None:
+    def __init__(self, directory: Path, names: Sequence[str] = SKEWED) -> None:
         self._directory = directory
-        self._names = tuple(names)
+        self.names = tuple(names)
         (directory / "python").mkdir(parents=True, exist_ok=True)
         (directory / "python" / "sitecustomize.py").write_text(_SLEEPING)
         self.put_right()
@@ -78,7 +82,7 @@ class Clocks:
 
     def put_right(self) -> None:
         """Let all clocks show the machine's time."""
-        for name in self._names:
+        for name in self.names:
             self.move(name, 0)
 
     @staticmethod

@@ -106,7 +106,7 @@ class Platform(Processes):
 
     def _command(self, name: str) -> list[str]:
         supervisor, *command = shlex.split(self.commands[name].replace("${PORT:-8080}", str(self.port)))
-        if self._clocks is None:
+        if self._clocks is None or name not in self._clocks.names:
             return [supervisor, *command]
         # Only the worker sees the wrong clock: shared with the supervisor, a kill could leave it locked for both.
         clock = [f"{key}={value}" for key, value in self._clocks.environment(name).items()]

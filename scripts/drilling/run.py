@@ -22,7 +22,7 @@ from drilling.kinds import Kind
 from drilling.ledger import Ledger
 from drilling.load import Load
 from drilling.memory import Memory
-from drilling.platform import Platform, procfile
+from drilling.platform import Platform
 from drilling.recovery import Recoveries
 from drilling.result import Result, tell
 from drilling.routes import takes_cancellations
@@ -80,7 +80,7 @@ class Drill:
     def __init__(self, options: Options, directory: Path) -> None:
         self._options = options
         self._id = uuid4()
-        clocks = Clocks(directory / "clocks", tuple(procfile())) if Kind.CLOCK_SKEW in options.kinds else None
+        clocks = Clocks(directory / "clocks") if Kind.CLOCK_SKEW in options.kinds else None
         self._platform = Platform(str(self._id), directory, clocks, keep=options.keep)
         self._site = Site(self._platform, clocks)
         self._ledger = Ledger()
