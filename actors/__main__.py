@@ -1,6 +1,7 @@
 """`python -m actors QUEUE`: a worker process for one context's queues, or for the payments'."""
 
 import argparse
+import os
 import sys
 
 from actors.runtime.meeting import LARGEST_BATCH
@@ -24,7 +25,16 @@ def main() -> int:
         default=LARGEST_BATCH,
         help="messages in one transaction, at most (default: %(default)s); what a kill repeats outside, too",
     )
+    parser.add_argument(
+        "--nice",
+        type=int,
+        choices=range(20),
+        default=0,
+        metavar="0..19",
+        help="how far this process stands back where the processors are busy (default: %(default)s, not at all)",
+    )
     arguments = parser.parse_args()
+    os.nice(arguments.nice)
     return run(arguments.queue, arguments.threads, arguments.prefetch, arguments.batch)
 
 

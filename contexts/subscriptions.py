@@ -1,6 +1,6 @@
 """Who listens to what. A command goes to the context it is named after; an event goes to every listener here."""
 
-from collections.abc import Iterator
+from functools import cache
 
 from contexts.catalog.messages import ProductChanged
 from contexts.coordination.definitions import SAGAS
@@ -35,8 +35,8 @@ def actor_address(context: str, message: type[Message]) -> Destination:
     return Destination(queue, f"{context}.{message.actor_name}")
 
 
-def destinations(message: type[Message]) -> Iterator[Destination]:
-    """Yield every actor that a message is sent to."""
+@cache
+def destinations(message: type[Message]) -> tuple[Destination, ...]:
+    """Return every actor that a message is sent to."""
     listeners = LISTENERS.get(message, ()) if issubclass(message, Event) else (message.context,)
-    for context in listeners:
-        yield actor_address(context, message)
+    return tuple(actor_address(context, message) for context in listeners)

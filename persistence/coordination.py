@@ -1,6 +1,8 @@
 """Journeys in PostgreSQL: the saga's state, the workflow an operator sees, and the audit trail of every transition."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,39 +12,68 @@ from psycopg.rows import dict_row
 from contexts.coordination.definitions import SAGAS, Definitions
 from contexts.coordination.journeys import Journeys, journeys_of
 from contexts.coordination.messages import SweepDeadlines
+from contexts.coordination.transitions import FINAL
 from contexts.messages import Message
+from contexts.orders.messages import OrderPlaced
 from persistence import setwise
 from persistence.early_cancellations import EarlyCancellations
-from persistence.journey_rows import event_row, restored, saga_change, saga_row, workflow_change, workflow_row
+from persistence.journey_rows import event_rows, restored, saga_change, saga_row, workflow_change, workflow_row
+from persistence.remembered_orders import RememberedOrders
 from persistence.tables.coordination import sagas, workflow_events, workflows
 
-#: Overdue journeys that one sweep looks after.
-OVERDUE_AT_ONCE = 500
+#: Overdue journeys that one sweep looks after, and journeys not due yet that it puts off.
+OVERDUE_AT_ONCE, POSTPONED_AT_ONCE = 500, 10_000
 
-# What the journey is about never changes and stays in the workflow's context: a step rewrites only the small saga row.
-_JOURNEYS = """
-    SELECT s.id, s.saga_type, s.definition_version, s.state, s.status, s.due_at, s.version, s.step_started_at,
-           s.stuck_since, w.context, w.completed_at
-    FROM sagas s JOIN workflows w ON w.id = s.id
+_SAGAS = """
+    SELECT id, saga_type, definition_version, state, status, due_at, look_at, version, step_started_at, stuck_since
+    FROM sagas
+"""
+_BY_ID = "WHERE id = ANY(%s) ORDER BY id"
+_LOCKED_BY_ID = f"{_BY_ID} FOR UPDATE"
+
+_UNFINISHED = "status IN ('RUNNING', 'COMPENSATING', 'STUCK')"
+# `look_at` is never later than `due_at`, and moves on only here: a step that rewrites no indexed column is cheap.
+_POSTPONE = f"""
+    UPDATE sagas SET look_at = due_at WHERE id IN (
+        SELECT id FROM sagas WHERE {_UNFINISHED} AND look_at <= %(at)s AND due_at > %(at)s
+        ORDER BY look_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
 """
 # While a new definition is being rolled out, workers that do not know it yet leave its journeys to those that do.
-_OVERDUE = """
-    WHERE s.status IN ('RUNNING', 'COMPENSATING', 'STUCK') AND s.due_at <= %s
-      AND (s.saga_type, s.definition_version) IN (SELECT * FROM unnest(%s::text[], %s::int[]))
-    ORDER BY s.due_at LIMIT %s FOR UPDATE OF s, w SKIP LOCKED
+_OVERDUE = f"""
+    WHERE {_UNFINISHED} AND look_at <= %s AND due_at <= %s
+      AND (saga_type, definition_version) IN (SELECT * FROM unnest(%s::text[], %s::int[]))
+    ORDER BY look_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
-_BY_ID = "WHERE s.id = ANY(%s) ORDER BY s.id"
-# Both rows: after a wait PostgreSQL reads anew only what it locked, and the workflow would be the one from before.
-_LOCKED_BY_ID = f"{_BY_ID} FOR UPDATE OF s, w"
+
+# What a journey is about never changes and stays in its workflow; that one is written only under the lock of its saga.
+_WORKFLOWS = "SELECT id, context, completed_at FROM workflows WHERE id = ANY(%s)"
+
+
+#: What this process remembers of all journeys that it took a step of.
+REMEMBERED = RememberedOrders()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a row of sagas had when it was read."""
+
+    version: int
+    look_at: datetime
 
 
 class JourneyTables(Journeys):
     """The journeys that a batch of messages is about, within one transaction."""
 
-    def __init__(self, connection: Connection[Any], definitions: Definitions = SAGAS) -> None:
+    def __init__(
+        self,
+        connection: Connection[Any],
+        definitions: Definitions = SAGAS,
+        remembered: RememberedOrders = REMEMBERED,
+    ) -> None:
         super().__init__(definitions)
+        self._remembered = remembered
         self._connection = connection
-        self._stored: dict[UUID, int] = {}
+        self._stored: dict[UUID, Stored] = {}
         self._early = EarlyCancellations(connection)
 
     def prefetch(self, messages: Sequence[Message]) -> None:
@@ -50,8 +81,7 @@ class JourneyTables(Journeys):
         self._early.prefetch(messages, self.early_cancellations)
         for message in messages:
             if isinstance(message, SweepDeadlines):
-                names, versions = zip(*((saga.name, saga.version) for saga in self.definitions), strict=True)
-                self._take(_OVERDUE, message.at, list(names), list(versions), OVERDUE_AT_ONCE)
+                self._take_overdue(message.at)
         first: set[UUID] = set()
         then: set[UUID] = set()
         for message in messages:
@@ -62,7 +92,7 @@ class JourneyTables(Journeys):
         # begun it, and a statement sees only what was committed when it started.
         for wanted in (first, then):
             if wanted:
-                self._take(_LOCKED_BY_ID, sorted(wanted))
+                self._take(_LOCKED_BY_ID, list(wanted))
 
     def look_at(self, message: Message) -> None:
         """Load the journeys that a message is about as they stand, without a lock: for questions only."""
@@ -70,23 +100,37 @@ class JourneyTables(Journeys):
 
     def flush(self) -> None:
         """Write new and changed journeys, what operators see of them, and their audit trail."""
-        new = {one: journey for one, journey in self.journeys.items() if one not in self._stored}
-        changed = {
-            one: journey
+        new = [journey for one, journey in self.journeys.items() if one not in self._stored]
+        changed = [
+            (journey, stored)
             for one, journey in self.journeys.items()
-            if self._stored.get(one, journey.version) != journey.version
-        }
-        setwise.insert(self._connection, sagas, [saga_row(*item) for item in new.items()])
-        setwise.insert(self._connection, workflows, [workflow_row(*item) for item in new.items()])
-        setwise.update(self._connection, sagas, [saga_change(*item) for item in changed.items()])
-        setwise.update(self._connection, workflows, [workflow_change(*item) for item in changed.items()])
-        events = [event_row(one, event) for one, journey in self.journeys.items() for event in journey.history]
+            if (stored := self._stored.get(one)) and stored.version != journey.version
+        ]
+        setwise.insert(self._connection, sagas, [saga_row(journey) for journey in new])
+        setwise.insert(self._connection, workflows, [workflow_row(journey) for journey in new])
+        setwise.update(self._connection, sagas, [saga_change(journey, stored.look_at) for journey, stored in changed])
+        setwise.update(self._connection, workflows, [workflow_change(journey) for journey, _ in changed])
+        events = [row for journey in self.journeys.values() for row in event_rows(journey)]
         setwise.insert(self._connection, workflow_events, events)
         self._early.flush(self.early_cancellations)
+        self._remembered.remember(new)
+
+    def _take_overdue(self, at: datetime) -> None:
+        self._connection.execute(_POSTPONE.encode(), {"at": at, "limit": POSTPONED_AT_ONCE})
+        names, versions = zip(*((saga.name, saga.version) for saga in self.definitions), strict=True)
+        self._take(_OVERDUE, at, at, list(names), list(versions), OVERDUE_AT_ONCE)
 
     def _take(self, condition: str, *parameters: Any) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)
-        rows: Sequence[Mapping[str, Any]] = cursor.execute((_JOURNEYS + condition).encode(), parameters).fetchall()
+        rows = cursor.execute((_SAGAS + condition).encode(), parameters).fetchall()
+        orders = {row["id"]: order for row in rows if (order := self._remembered.get(row["id"]))}
+        ended: dict[UUID, datetime | None] = {}
+        unknown = [row["id"] for row in rows if row["id"] not in orders or row["status"] in FINAL]
+        if unknown:
+            for one, context, completed_at in self._connection.execute(_WORKFLOWS, (unknown,)):
+                orders[one], ended[one] = OrderPlaced.model_validate(context), completed_at
         for row in rows:
-            self.journeys[row["id"]] = restored(row, self.definitions)
-            self._stored[row["id"]] = row["version"]
+            one = row["id"]
+            journey = restored(row, orders[one], ended.get(one), self.definitions)
+            self.journeys[one], self._stored[one] = journey, Stored(row["version"], row["look_at"])
+        self._remembered.remember(self.journeys.values())

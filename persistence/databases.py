@@ -12,6 +12,8 @@ from pymongo.errors import PyMongoError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from persistence.adaptation import adapt
+
 POSTGRESQL_CONTEXTS = ("coordination", "catalog", "inventory", "orders", "delivery")
 """The contexts that store in PostgreSQL; `notifications` stores in MongoDB."""
 
@@ -72,7 +74,7 @@ def engine(context: str, pool_size: int = 5, statement_seconds: int = 0) -> sqla
     url = database_url(context)
     # Options already in the URL stay in force: an operator may set a search_path or a timeout there.
     options = f"-c statement_timeout={statement_seconds}s {url.query.get('options', '')} -c TimeZone=UTC"
-    return sqlalchemy.create_engine(
+    made = sqlalchemy.create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -86,6 +88,8 @@ def engine(context: str, pool_size: int = 5, statement_seconds: int = 0) -> sqla
             "options": options,
         },
     )
+    sqlalchemy.event.listen(made, "connect", lambda connection, _record: adapt(connection))
+    return made
 
 
 def notifications_database() -> Database[dict[str, Any]]:

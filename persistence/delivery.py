@@ -32,7 +32,7 @@ class ShipmentTables(Shipments):
         """Lock and load the shipments."""
         kinds = ScheduleDelivery | CancelShipment | RecallShipment
         order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
-        for row in self._connection.execute(_SHIPMENTS, (sorted(map(shipment_id, order_ids)),)):
+        for row in self._connection.execute(_SHIPMENTS, (list(map(shipment_id, order_ids)),)):
             order_id, carrier, method, address, pieces, status, *others = row
             shipment = Shipment(order_id, carrier, method, address, pieces, Status(status), *others)
             self.shipments[order_id] = shipment

@@ -1,22 +1,24 @@
 """A journey as rows of sagas, workflows and workflow_events, and back."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from contexts.coordination.definitions import Definitions
 from contexts.coordination.journey import Journey
-from contexts.coordination.transitions import Status, Transition
+from contexts.coordination.transitions import Status
 from contexts.identity import named
 from contexts.orders.messages import OrderPlaced
 from persistence.setwise import Row
 
 
-def restored(row: Mapping[str, Any], definitions: Definitions) -> Journey:
+def restored(
+    row: Mapping[str, Any], order: OrderPlaced, ended_at: datetime | None, definitions: Definitions
+) -> Journey:
     """Return the journey of a row, under the definition that it began under; raises `KeyError` for an unknown one."""
     state = row["state"]
     journey = Journey(
-        order=OrderPlaced.model_validate(row["context"]),
+        order=order,
         saga=definitions[row["saga_type"], row["definition_version"]],
         course=Status(state.get("course", row["status"])),
         place=state["place"],
@@ -27,7 +29,7 @@ def restored(row: Mapping[str, Any], definitions: Definitions) -> Journey:
         sent=state.get("sent", 1),
         stage_began=row["step_started_at"],
         stuck_since=row["stuck_since"],
-        ended_at=row["completed_at"],
+        ended_at=ended_at,
     )
     journey.pending = _pending(journey, state)
     return journey
@@ -46,37 +48,42 @@ def _state(journey: Journey) -> Row:
     return state | {name: value for name, value in told.items() if value}
 
 
-def saga_change(identity: UUID, journey: Journey) -> Row:
-    """Return what a transition changes in sagas."""
+def saga_change(journey: Journey, look_at: datetime) -> Row:
+    """Return what a transition changes in sagas, where `look_at` stands.
+
+    Columns of an index change only where they must, so that PostgreSQL need not touch its indexes.
+    """
+    due_at, is_stuck = journey.due_at, journey.stuck_since is not None
     return {
-        "id": identity,
+        "id": journey.id,
         "state": _state(journey),
         "version": journey.version,
         "updated_at": journey.history[-1].at,
         "status": journey.status,
         "current_step": journey.current_step,
-        "due_at": journey.due_at,
+        "due_at": due_at,
+        "look_at": look_at if due_at is None else min(look_at, due_at),
         "step_started_at": journey.stage_began,
         "stuck_since": journey.stuck_since,
-        "next_action": journey.next_action,
-        "at_risk_minor": journey.order.total_minor if journey.stuck_since else None,
+        "next_action": journey.next_action if is_stuck else None,
+        "at_risk_minor": journey.order.total_minor if is_stuck else None,
     }
 
 
-def saga_row(identity: UUID, journey: Journey) -> Row:
+def saga_row(journey: Journey) -> Row:
     """Return a new row of sagas."""
     return {
-        **saga_change(identity, journey),
+        **saga_change(journey, journey.due_at or journey.history[-1].at),
         "saga_type": journey.saga.name,
         "associated_id": str(journey.order.order_id),
         "definition_version": journey.saga.version,
     }
 
 
-def workflow_change(identity: UUID, journey: Journey) -> Row:
+def workflow_change(journey: Journey) -> Row:
     """Return what a transition changes in workflows."""
     return {
-        "id": identity,
+        "id": journey.id,
         "status": journey.status,
         "current_step": journey.current_step,
         "updated_at": journey.history[-1].at,
@@ -84,20 +91,24 @@ def workflow_change(identity: UUID, journey: Journey) -> Row:
     }
 
 
-def workflow_row(identity: UUID, journey: Journey) -> Row:
+def workflow_row(journey: Journey) -> Row:
     """Return a new row of workflows."""
     context = journey.order.model_dump(mode="json")
-    return {**workflow_change(identity, journey), "workflow_type": journey.saga.name, "context": context}
+    return {**workflow_change(journey), "workflow_type": journey.saga.name, "context": context}
 
 
-def event_row(identity: UUID, transition: Transition) -> Row:
-    """Return a row of workflow_events."""
-    payload = {"step": transition.step, "event": transition.event, "reason": transition.reason}
-    return {
-        "id": named(identity, str(transition.sequence)),
-        "workflow_id": identity,
-        "event_type": transition.kind,
-        "payload": payload | dict(transition.detail or ()),
-        "timestamp": transition.at,
-        "sequence": transition.sequence,
-    }
+def event_rows(journey: Journey) -> list[Row]:
+    """Return the new rows of workflow_events."""
+    identity = journey.id
+    return [
+        {
+            "id": named(identity, str(transition.sequence)),
+            "workflow_id": identity,
+            "event_type": transition.kind,
+            "payload": {"step": transition.step, "event": transition.event, "reason": transition.reason}
+            | dict(transition.detail or ()),
+            "timestamp": transition.at,
+            "sequence": transition.sequence,
+        }
+        for transition in journey.history
+    ]

@@ -48,7 +48,7 @@ class OrderTables(Orders):
         """Lock and load the orders; load the prices of what is ordered."""
         wanted = {one.order_id for one in messages if isinstance(one, _ABOUT_ORDERS)}
         if wanted:
-            self._load_orders(sorted(wanted))
+            self._load_orders(list(wanted))
         products = {line.product_id for one in messages if isinstance(one, PlaceOrder) for line in one.lines}
         if products:
             self._load_prices(list(products))

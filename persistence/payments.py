@@ -38,7 +38,7 @@ class PaymentTables(Payments):
         kinds = AuthorizePayment | CapturePayment | RefundPayment | ReversePayment
         order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
         cursor = self._connection.cursor(row_factory=dict_row)
-        for row in cursor.execute(_PAYMENTS, (sorted(map(payment_id, order_ids)),)):
+        for row in cursor.execute(_PAYMENTS, (list(map(payment_id, order_ids)),)):
             payment = _payment(row)
             self.payments[payment.order_id] = payment
             self._stored[payment.id] = (payment.version, payment.attempts)

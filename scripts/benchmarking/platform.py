@@ -24,7 +24,7 @@ from local_servers import places
 #: Seconds between two looks at the journeys that run, and without any progress until a round is given up.
 PAUSE, STANDSTILL = 0.5, 120.0
 
-#: Journeys under way: the index behind `idx_sagas_due_at` holds no others, so this costs the platform nearly nothing.
+#: Journeys under way: the index behind `idx_sagas_look_at` holds no others, so this costs the platform nearly nothing.
 _RUNNING = "SELECT count(*), coalesce(sum(version), 0)::int FROM sagas WHERE status IN ('RUNNING', 'COMPENSATING')"
 
 _LAST_MOVED = "SELECT max(created_at) FROM inventory_movements WHERE reference_id = ANY(%s)"
@@ -54,8 +54,8 @@ async def round_of(bought: Sequence[Purchase], connections: int) -> Round:
     """
     run_id, urls = uuid4(), platform_urls()
     before = await asyncio.to_thread(row_counts.settled, urls)
-    async with _serving(run_id) as processes:
-        tally = await _complete(workload.planned(bought), processes, run_id, connections)
+    async with serving(run_id) as processes:
+        tally = await complete(workload.planned(bought), processes, run_id, connections)
         ids = list(tally.accepted)
         if not await checking.settled(ids):
             raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
@@ -67,7 +67,7 @@ async def round_of(bought: Sequence[Purchase], connections: int) -> Round:
 
 
 @asynccontextmanager
-async def _serving(run_id: UUID) -> AsyncIterator[Processes]:
+async def serving(run_id: UUID) -> AsyncIterator[Processes]:
     """Run the Procfile's processes."""
     directory = places.directory("bench")
     await asyncio.to_thread(stop_earlier, places.directory("demo"))
@@ -85,8 +85,8 @@ async def set_up(bought: Sequence[Purchase], rounds: int) -> None:
     """Bring the stores to their newest form; put what all rounds will buy into the catalogue and the warehouses."""
     await run("scripts/migrate", "up")
     run_id = uuid4()
-    async with _serving(run_id):
-        await _load_catalogue(price_points(bought), run_id)
+    async with serving(run_id):
+        await load_catalogue(price_points(bought), run_id)
         # As much in each warehouse as is needed in all, so that no order has to be served from two.
         needed = outcomes.units_held(workload.planned(bought) * rounds * len(stock.WAREHOUSES))
         await asyncio.to_thread(stock.open_warehouses)
@@ -96,7 +96,7 @@ async def set_up(bought: Sequence[Purchase], rounds: int) -> None:
         await loading.done(delivered)
 
 
-async def _load_catalogue(points: Sequence[int], run_id: UUID) -> None:
+async def load_catalogue(points: Sequence[int], run_id: UUID) -> None:
     commands = catalogue.put_products(points, run_id)
     await loading.publish(commands)
     await loading.done(commands)
@@ -105,7 +105,7 @@ async def _load_catalogue(points: Sequence[int], run_id: UUID) -> None:
     await loading.until(len(prices), lambda: one_number("orders", query, prices), "price copies in orders")
 
 
-async def _complete(planned: Sequence[PlannedOrder], processes: Processes, run_id: UUID, connections: int) -> Tally:
+async def complete(planned: Sequence[PlannedOrder], processes: Processes, run_id: UUID, connections: int) -> Tally:
     """Post all orders and wait until the last is completed; the tally knows when each was."""
     tally = Tally(len(planned))
     await Replay(processes.url, str(run_id), planned, connections, tally).run()

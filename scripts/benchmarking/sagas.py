@@ -1,23 +1,38 @@
 """`scripts/bench sagas`: complete orders a second, the platform's and each peer's in turn, on the same servers."""
 
+import argparse
 import asyncio
 import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarking import charts, installing, machine, platform, workload
+from benchmarking import charts, installing, machine, options, platform, workload
 from benchmarking.comparison import OURS, Comparison
 from benchmarking.peers import running
+from benchmarking.peers.every import PEERS
 from benchmarking.peers.peer import Peer
 from demonstration import cdnow
 from demonstration.cdnow import Purchase
 from demonstration.setting_up import download, step
+
+if TYPE_CHECKING:
+    from benchmarking.options import Commands
+
+DESCRIPTION = """\
+Complete orders a second: real purchases of one line, from the first POST to the last journey COMPLETED, through the
+Procfile's processes with all guarantees on. Then each peer does the same orders' business writes into databases of its
+own on the same PostgreSQL. In each round all take their turn.
+
+The peers have it easier: their orders are started in-process and not over HTTP, they ask neither a card network nor a
+carrier, and they send no mails and keep no read models.
+"""
 
 #: Peers' violations are told by the first few: one fault breaks many rows.
 SHOWN = 20
@@ -35,36 +50,57 @@ class Options:
     charts: bool
 
 
-async def compare(options: Options) -> int:
+def add_to(commands: "Commands") -> None:
+    """Add the sub-command `sagas`."""
+    parser = options.add_command(commands, "sagas", "complete orders a second, beside peers", DESCRIPTION)
+    parser.add_argument(
+        "--orders", type=options.count, default=2000, metavar="N", help="orders a round (default: 2000)"
+    )
+    parser.add_argument(
+        "--peers", type=_peers, default=[], metavar="P,...", help=f"of {','.join(PEERS)} (default: none)"
+    )
+    parser.add_argument("--rounds", type=options.count, default=3, metavar="R", help="rounds (default: 3)")
+    options.add_connections(parser, 128, "post orders")
+    parser.set_defaults(measure=measure)
+
+
+async def measure(chosen: argparse.Namespace) -> int:
+    """Measure what was chosen; see `compare`."""
+    peers = [PEERS[name] for name in chosen.peers]
+    wanted = Options(chosen.orders, chosen.rounds, peers, chosen.connections, chosen.json, chosen.charts)
+    return await compare(wanted)
+
+
+async def compare(wanted: Options) -> int:
     """Measure all rounds; return 0 if nothing was violated in any, else 1."""
-    packages = [name for peer in options.peers for name in peer.distributions]
-    installing.ensure([*packages, *(["matplotlib"] if options.charts else [])])
+    packages = [name for peer in wanted.peers for name in peer.distributions]
+    installing.ensure([*packages, *(["matplotlib"] if wanted.charts else [])])
     about = machine.machine()
     await download(cdnow.DIRECTORY)
-    bought = workload.one_line_purchases(options.orders)
+    bought = workload.one_line_purchases(wanted.orders)
     with step("the platform: stores, catalogue and stock"):
-        await platform.set_up(bought, options.rounds)
-    found = Comparison(options.orders, options.rounds)
-    for number in range(1, options.rounds + 1):
-        await _round(number, options, bought, found)
+        await platform.set_up(bought, wanted.rounds)
+    found = Comparison(wanted.orders, wanted.rounds)
+    for number in range(1, wanted.rounds + 1):
+        await _round(number, wanted, bought, found)
     _tell(found)
-    if options.json:
-        options.json.write_text(json.dumps(found.as_json(about, machine.versions(packages)), indent=2) + "\n")
-    if options.charts:
-        title = f"{options.orders} orders, {options.rounds} rounds, {about['cores']} cores"
+    if wanted.json:
+        wanted.json.write_text(json.dumps(found.as_json(about, machine.versions(packages)), indent=2) + "\n")
+    if wanted.charts:
+        title = f"{wanted.orders} orders, {wanted.rounds} rounds, {about['cores']} cores"
         print(f"drawn: {charts.sagas(found, title)}")
     return 1 if found.violations else 0
 
 
-async def _round(number: int, options: Options, bought: Sequence[Purchase], found: Comparison) -> None:
+async def _round(number: int, wanted: Options, bought: Sequence[Purchase], found: Comparison) -> None:
     """Measure the platform, then each peer."""
-    with step(f"round {number} of {options.rounds}: the platform"):
-        ours = await platform.round_of(bought, options.connections)
+    with step(f"round {number} of {wanted.rounds}: the platform"):
+        ours = await platform.round_of(bought, wanted.connections)
     found.add(OURS, ours.rate, ours.rows, ours.violations)
     found.settled_rates.append(round(ours.settled_rate, 1))
     print(f"    {ours.rate:.1f} orders a second; {ours.settled_rate:.1f} until all goods had left", flush=True)
-    for peer in options.peers:
-        with step(f"round {number} of {options.rounds}: {peer.name}"):
+    for peer in wanted.peers:
+        with step(f"round {number} of {wanted.rounds}: {peer.name}"):
             theirs = await _run(peer, workload.orders(bought, uuid4()))
         found.add(peer.name, theirs.rate, theirs.rows, theirs.violations)
         print(f"    {theirs.rate:.1f} orders a second", flush=True)
@@ -96,3 +132,11 @@ def _tell(found: Comparison) -> None:
     for sentence in found.violations[:SHOWN]:
         print(f"violation: {sentence}")
     print(f"{len(found.violations)} violations")
+
+
+def _peers(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    for name in names:
+        if name not in PEERS:
+            raise argparse.ArgumentTypeError(f"there is no peer {name!r}; choose from {', '.join(PEERS)}")
+    return names

@@ -8,7 +8,7 @@ from local_servers import apt, places
 
 PACKAGE = "faketime"
 
-#: The process types that decide by the clock: one says what time it is, the others compare it with deadlines and expiries.
+#: The process types that decide by the clock: one says what time it is, the others compare it with what is due.
 #: Not the rest: libfaketime adds system calls to every switch of threads.
 SKEWED = ("scheduler", "coordination", "inventory")
 

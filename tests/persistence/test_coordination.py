@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg import Connection
 
 from contexts.coordination.journey import Journey
 from contexts.coordination.messages import ShowJourney, SweepDeadlines
@@ -26,6 +27,7 @@ from contexts.orders.messages import (
 from persistence.coordination import JourneyTables
 from persistence.journey_views import JourneyViews
 from persistence.postgres_store import PostgresStore
+from persistence.remembered_orders import RememberedOrders
 
 from .conftest import Open
 from .transactions import loaded
@@ -59,9 +61,14 @@ def take(store: PostgresStore, *events: JourneyEvent, at: datetime = NOW) -> lis
         return [command for event in events for command in journeys.receive(event, at)]
 
 
+def of_another_process(connection: Connection[Any]) -> JourneyTables:
+    """A repository that remembers nothing."""
+    return JourneyTables(connection, remembered=RememberedOrders())
+
+
 def journey_of(store: PostgresStore, order: OrderPlaced) -> Journey:
-    """The journey as a fresh repository loads it."""
-    with loaded(store, JourneyTables, StockReleased(order_id=order.order_id)) as journeys:
+    """The journey as a process loads it that never saw it."""
+    with loaded(store, of_another_process, StockReleased(order_id=order.order_id)) as journeys:
         return journeys.journeys[order.order_id]
 
 
@@ -201,3 +208,56 @@ def test_journeys_on_the_way_and_journeys_at_their_end_are_never_overdue(store: 
 
     with loaded(store, JourneyTables, SweepDeadlines(at=early)) as journeys:
         assert order.order_id not in journeys.journeys
+
+
+def look_at(store: PostgresStore, order: OrderPlaced) -> datetime:
+    """The moment before which no sweep looks at a journey."""
+    with store.transaction() as transaction:
+        row = transaction.connection.execute("SELECT look_at FROM sagas WHERE id = %s", (order.order_id,)).fetchone()
+    assert row
+    moment: datetime = row[0]
+    return moment
+
+
+def swept(store: PostgresStore, order: OrderPlaced, at: datetime) -> list[Command]:
+    """What a sweep sends for an order."""
+    with loaded(store, JourneyTables, SweepDeadlines(at=at)) as journeys:
+        return [command for command in journeys.overdue(at) if getattr(command, "order_id", None) == order.order_id]
+
+
+def test_a_step_leaves_the_index_of_deadlines_alone_and_a_sweep_puts_the_journey_off(store: PostgresStore) -> None:
+    order, later = an_order(), NOW + timedelta(minutes=9)
+    first_due = NOW + PLACE_ORDER.steps[0].deadline
+    take(store, order)
+    take(store, reserved(order), at=later)
+    assert look_at(store, order) == first_due
+
+    assert swept(store, order, first_due) == []
+
+    assert look_at(store, order) == later + PLACE_ORDER.steps[1].deadline
+    assert swept(store, order, look_at(store, order)) == [ReversePayment(order_id=order.order_id)]
+
+
+def test_a_step_that_is_due_earlier_than_the_one_before_is_looked_at_earlier(store: PostgresStore) -> None:
+    order = an_order()
+    take(store, order)
+    with store.transaction() as transaction:
+        transaction.connection.execute(
+            "UPDATE sagas SET look_at = look_at + interval '1 day' WHERE id = %s", (order.order_id,)
+        )
+
+    take(store, reserved(order))
+
+    assert look_at(store, order) == NOW + PLACE_ORDER.steps[1].deadline
+
+
+def test_only_so_many_orders_are_remembered_and_none_that_ended() -> None:
+    remembered = RememberedOrders(most=2)
+    begun = [Journey(an_order(), PLACE_ORDER) for _ in range(3)]
+
+    remembered.remember(begun)
+
+    assert [remembered.get(journey.id) for journey in begun] == [None, begun[1].order, begun[2].order]
+    begun[2].course = Status.COMPLETED
+    remembered.remember(begun[2:])
+    assert [remembered.get(journey.id) for journey in begun[1:]] == [begun[1].order, None]

@@ -54,6 +54,7 @@ from .transactions import loaded
 VERSIONS = "persistence.migrations.coordination.versions"
 #: The revision that made STUCK a state of its own.
 REVISION = import_module(f"{VERSIONS}.0002_stuck_journeys")
+NEWEST = import_module(f"{VERSIONS}.0004_look_at")
 
 WHO = {"by": "olga", "why": "it has to be"}
 
@@ -264,13 +265,13 @@ def test_an_operator_frees_a_stuck_journey_and_is_remembered(
     ("condition", "order", "index"),
     [
         ("status = 'STUCK'", "stuck_since", "idx_sagas_stuck"),
-        ("status IN ('RUNNING', 'COMPENSATING', 'STUCK') AND due_at <= now()", "due_at", "idx_sagas_due_at"),
+        ("status IN ('RUNNING', 'COMPENSATING', 'STUCK') AND look_at <= now()", "look_at", "idx_sagas_look_at"),
     ],
 )
 def test_what_is_stuck_and_what_is_due_is_found_by_an_index(
     look: Callable[..., list[Any]], condition: str, order: str, index: str
 ) -> None:
-    look("SELECT set_config('enable_seqscan', 'off', false)")
+    look("SELECT set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false)")
 
     query = f"EXPLAIN SELECT id, next_action FROM sagas WHERE {condition} ORDER BY {order} LIMIT 500"
     plan = "\n".join(line for (line,) in look(query))
@@ -393,6 +394,7 @@ def test_the_revision_before_does_not_come_back_while_a_journey_is_stuck(
 
     assert connection.execute("SELECT status, stuck_since FROM sagas").fetchone() == ("STUCK", NOW + timedelta(hours=3))
     take(store, ResumeJourney(order_id=order.order_id, **WHO))
+    connection.execute(NEWEST.DOWNGRADE)
     connection.execute(REVISION.DOWNGRADE)
     assert connection.execute("SELECT status FROM sagas").fetchall() == [("RUNNING",)]
 
@@ -408,5 +410,6 @@ def test_the_revision_before_does_not_come_back_while_an_order_returns(
         connection.execute(REVISION.DOWNGRADE)
 
     take(store, *answers(order, ShipmentRecalled, PaymentRefunded, StockReturned, OrderReturned))
+    connection.execute(NEWEST.DOWNGRADE)
     connection.execute(REVISION.DOWNGRADE)
     assert connection.execute("SELECT count(*) FROM sagas").fetchone() == (2,)

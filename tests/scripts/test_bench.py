@@ -1,20 +1,27 @@
 """The benchmark's figures, and the steps that its peers share: in real databases, made and dropped by each test."""
 
+import argparse
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from benchmarking import workload
+from benchmarking import options, workload
+from benchmarking.command_line import MODULES
 from benchmarking.comparison import OURS, Comparison
 from benchmarking.databases import CONTEXTS, PeerDatabases
 from benchmarking.peers import set_wise, steps
 from benchmarking.peers.checking import differences
 from benchmarking.workload import OneLineOrder
 from demonstration.cdnow import Purchase
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Urls = Mapping[str, str]
 
@@ -25,6 +32,39 @@ EMPTIED = {
 }
 
 STEPS = (steps.place, steps.reserve, steps.pay, steps.ship, steps.complete)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[module.__name__ for module in MODULES])
+def test_every_command_can_be_asked_for_json_and_charts_and_to_keep_the_servers(module: options.Command) -> None:
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    module.add_to(commands)
+    ((name, command),) = commands.choices.items()
+
+    chosen = parser.parse_args([name, "--json", "figures.json", "--charts", "--keep"])
+
+    assert (chosen.json, chosen.charts, chosen.keep) == (Path("figures.json"), True, True)
+    assert chosen.measure is module.measure
+    assert command.description
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sagas", "--json", "no/such/directory/file"), "in none that exists"),
+        (("sagas", "--peers", "nobody"), "there is no peer 'nobody'"),
+        (("latency", "--rate", "0"), "'0' is not a number above 0"),
+        (("latency", "--rate", "nan"), "'nan' is not a number above 0"),
+        (("flash-sale", "--orders", "1.5"), "not a whole number above 0"),
+        ((), "the following arguments are required"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_started(arguments: tuple[str, ...], said: str) -> None:
+    command = [sys.executable, "scripts/bench", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert ended.returncode == 2
+    assert said in ended.stderr
 
 
 def test_a_ratio_is_the_platforms_median_over_the_peers() -> None:

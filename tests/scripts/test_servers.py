@@ -244,3 +244,21 @@ def test_one_server_stopped_alone_comes_back_with_its_address(site: Site) -> Non
     assert site.run("up", "--only", "redis").returncode == 0
 
     assert redis.Redis.from_url(url).ping()
+
+
+def test_mongodb_comes_back_with_its_data_at_another_port(site: Site) -> None:
+    def letters(of: Site) -> "pymongo.collection.Collection[dict[str, Any]]":
+        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(of.env()["NOTIFICATIONS_DATABASE_URL"])
+        return client.get_default_database()["moved"]
+
+    letters(site).insert_one({"_id": 1})
+    assert site.run("down", "--only", "mongodb").returncode == 0
+
+    moved = Site(site.run_directory, PORT_BASE + 200)
+    started = moved.run("up", "--only", "mongodb")
+    try:
+        assert started.returncode == 0, started.stderr
+        assert letters(moved).count_documents({"_id": 1}) == 1
+    finally:
+        assert moved.run("down", "--only", "mongodb").returncode == 0
+        assert site.run("up", "--only", "mongodb").returncode == 0
