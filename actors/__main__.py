@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from actors.runtime.meeting import LARGEST_BATCH
 from actors.runtime.worker import run
@@ -34,8 +35,16 @@ def main() -> int:
         help="how far this process stands back where the processors are busy (default: %(default)s, not at all)",
     )
     arguments = parser.parse_args()
-    os.nice(arguments.nice)
+    _stand_back(arguments.nice)
     return run(arguments.queue, arguments.threads, arguments.prefetch, arguments.batch)
+
+
+def _stand_back(nice: int) -> None:
+    """Lower this process's priority; also its session's, by which Linux weighs sessions against each other."""
+    os.nice(nice)
+    autogroup = Path("/proc/self/autogroup")
+    if nice and os.getsid(0) == os.getpid() and autogroup.exists():
+        autogroup.write_text(str(nice))
 
 
 def _at_least_one(text: str) -> int:

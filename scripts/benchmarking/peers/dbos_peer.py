@@ -16,7 +16,7 @@ from benchmarking.workload import OneLineOrder
 QUEUE = "orders"
 
 #: Workflows that a process runs at once, threads that start orders, and seconds between looks into the queue.
-CONCURRENCY, STARTERS, POLL_SECONDS = 32, 4, 0.05
+CONCURRENCY, STARTERS, POLL_SECONDS = 12, 4, 0.05
 
 
 @DBOS.step()
