@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from actors.runtime.meeting import LARGEST_BATCH
@@ -42,9 +43,10 @@ def main() -> int:
 def _stand_back(nice: int) -> None:
     """Lower this process's priority; also its session's, by which Linux weighs sessions against each other."""
     os.nice(nice)
-    autogroup = Path("/proc/self/autogroup")
-    if nice and os.getsid(0) == os.getpid() and autogroup.exists():
-        autogroup.write_text(str(nice))
+    if nice and os.getsid(0) == os.getpid():
+        # Not everywhere, nor always at the first try: at its usual priority a process works all the same.
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _at_least_one(text: str) -> int:

@@ -24,7 +24,7 @@ class _ListDumper(ListDumper):
 
     def get_key(self, obj: list[Any], format: PyFormat) -> DumperKey:
         if obj and type(obj[0]) is UUID:
-            return (self.cls, UUID)
+            return (self.cls, _UuidListDumper)
         return super().get_key(obj, format)
 
     def upgrade(self, obj: list[Any], format: PyFormat) -> ListDumper:

@@ -1,7 +1,6 @@
 """Journeys in PostgreSQL: the saga's state, the workflow an operator sees, and the audit trail of every transition."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,17 +21,18 @@ from persistence.remembered_orders import RememberedOrders
 from persistence.tables.coordination import sagas, workflow_events, workflows
 
 #: Overdue journeys that one sweep looks after, and journeys not due yet that it puts off.
-OVERDUE_AT_ONCE, POSTPONED_AT_ONCE = 500, 10_000
+OVERDUE_AT_ONCE, POSTPONED_AT_ONCE = 500, 1_000
 
 _SAGAS = """
-    SELECT id, saga_type, definition_version, state, status, due_at, look_at, version, step_started_at, stuck_since
+    SELECT id, saga_type, definition_version, state, status, due_at, version, step_started_at, stuck_since
     FROM sagas
 """
 _BY_ID = "WHERE id = ANY(%s) ORDER BY id"
 _LOCKED_BY_ID = f"{_BY_ID} FOR UPDATE"
 
 _UNFINISHED = "status IN ('RUNNING', 'COMPENSATING', 'STUCK')"
-# `look_at` is never later than `due_at`, and moves on only here: a step that rewrites no indexed column is cheap.
+# `look_at`, which is indexed, is never later than `due_at` (a trigger sees to it) and moves on only here: a step that
+# rewrites no indexed column is cheap.
 _POSTPONE = f"""
     UPDATE sagas SET look_at = due_at WHERE id IN (
         SELECT id FROM sagas WHERE {_UNFINISHED} AND look_at <= %(at)s AND due_at > %(at)s
@@ -53,14 +53,6 @@ _WORKFLOWS = "SELECT id, context, completed_at FROM workflows WHERE id = ANY(%s)
 REMEMBERED = RememberedOrders()
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What a row of sagas had when it was read."""
-
-    version: int
-    look_at: datetime
-
-
 class JourneyTables(Journeys):
     """The journeys that a batch of messages is about, within one transaction."""
 
@@ -73,7 +65,7 @@ class JourneyTables(Journeys):
         super().__init__(definitions)
         self._remembered = remembered
         self._connection = connection
-        self._stored: dict[UUID, Stored] = {}
+        self._stored: dict[UUID, int] = {}
         self._early = EarlyCancellations(connection)
 
     def prefetch(self, messages: Sequence[Message]) -> None:
@@ -102,18 +94,18 @@ class JourneyTables(Journeys):
         """Write new and changed journeys, what operators see of them, and their audit trail."""
         new = [journey for one, journey in self.journeys.items() if one not in self._stored]
         changed = [
-            (journey, stored)
+            journey
             for one, journey in self.journeys.items()
-            if (stored := self._stored.get(one)) and stored.version != journey.version
+            if self._stored.get(one, journey.version) != journey.version
         ]
         setwise.insert(self._connection, sagas, [saga_row(journey) for journey in new])
         setwise.insert(self._connection, workflows, [workflow_row(journey) for journey in new])
-        setwise.update(self._connection, sagas, [saga_change(journey, stored.look_at) for journey, stored in changed])
-        setwise.update(self._connection, workflows, [workflow_change(journey) for journey, _ in changed])
+        setwise.update(self._connection, sagas, [saga_change(journey) for journey in changed])
+        setwise.update(self._connection, workflows, [workflow_change(journey) for journey in changed])
         events = [row for journey in self.journeys.values() for row in event_rows(journey)]
         setwise.insert(self._connection, workflow_events, events)
         self._early.flush(self.early_cancellations)
-        self._remembered.remember(new)
+        self._remembered.remember([*new, *changed])
 
     def _take_overdue(self, at: datetime) -> None:
         self._connection.execute(_POSTPONE.encode(), {"at": at, "limit": POSTPONED_AT_ONCE})
@@ -127,10 +119,13 @@ class JourneyTables(Journeys):
         ended: dict[UUID, datetime | None] = {}
         unknown = [row["id"] for row in rows if row["id"] not in orders or row["status"] in FINAL]
         if unknown:
-            for one, context, completed_at in self._connection.execute(_WORKFLOWS, (unknown,)):
-                orders[one], ended[one] = OrderPlaced.model_validate(context), completed_at
+            for workflow in cursor.execute(_WORKFLOWS, (unknown,)):
+                orders[workflow["id"]] = OrderPlaced.model_validate(workflow["context"])
+                ended[workflow["id"]] = workflow["completed_at"]
         for row in rows:
             one = row["id"]
-            journey = restored(row, orders[one], ended.get(one), self.definitions)
-            self.journeys[one], self._stored[one] = journey, Stored(row["version"], row["look_at"])
+            # A saga that lost its workflow is no journey: it must not stop those that come with it.
+            if one in orders:
+                self.journeys[one] = restored(row, orders[one], ended.get(one), self.definitions)
+                self._stored[one] = row["version"]
         self._remembered.remember(self.journeys.values())

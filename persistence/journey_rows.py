@@ -48,12 +48,12 @@ def _state(journey: Journey) -> Row:
     return state | {name: value for name, value in told.items() if value}
 
 
-def saga_change(journey: Journey, look_at: datetime) -> Row:
-    """Return what a transition changes in sagas, where `look_at` stands.
+def saga_change(journey: Journey) -> Row:
+    """Return what a transition changes in sagas.
 
     Columns of an index change only where they must, so that PostgreSQL need not touch its indexes.
     """
-    due_at, is_stuck = journey.due_at, journey.stuck_since is not None
+    is_stuck = journey.stuck_since is not None
     return {
         "id": journey.id,
         "state": _state(journey),
@@ -61,8 +61,7 @@ def saga_change(journey: Journey, look_at: datetime) -> Row:
         "updated_at": journey.history[-1].at,
         "status": journey.status,
         "current_step": journey.current_step,
-        "due_at": due_at,
-        "look_at": look_at if due_at is None else min(look_at, due_at),
+        "due_at": journey.due_at,
         "step_started_at": journey.stage_began,
         "stuck_since": journey.stuck_since,
         "next_action": journey.next_action if is_stuck else None,
@@ -73,7 +72,8 @@ def saga_change(journey: Journey, look_at: datetime) -> Row:
 def saga_row(journey: Journey) -> Row:
     """Return a new row of sagas."""
     return {
-        **saga_change(journey, journey.due_at or journey.history[-1].at),
+        **saga_change(journey),
+        "look_at": journey.due_at or journey.history[-1].at,
         "saga_type": journey.saga.name,
         "associated_id": str(journey.order.order_id),
         "definition_version": journey.saga.version,

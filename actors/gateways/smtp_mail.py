@@ -161,7 +161,7 @@ class _Headers(HeaderRegistry):
 
     def __call__(self, name: str, value: Any) -> Any:
         """Return a header; it is immutable, so one object serves many mails."""
-        constant = name.lower() in self._SAME_IN_EVERY_MAIL
+        constant = name.lower() in self._SAME_IN_EVERY_MAIL and "boundary=" not in value
         return self._parsed(name, value) if constant else super().__call__(name, value)
 
 

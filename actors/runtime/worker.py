@@ -1,5 +1,6 @@
 """A worker process: consumes the queues of one process type until it is told to stop."""
 
+import gc
 import importlib
 import logging
 import os
@@ -12,6 +13,9 @@ from actors.runtime.meeting import LARGEST_BATCH
 
 #: Milliseconds an idle thread sleeps before it looks whether it is to stop.
 IDLE_MILLISECONDS = 500
+
+#: Objects made and still there after which Python looks for garbage that refers to itself (its own choice is 700).
+GARBAGE_AFTER = 50_000
 
 #: Threads that answer queries.
 QUERY_THREADS = 2
@@ -68,6 +72,10 @@ def _work(queue: str, url: str, threads: int, batch: int, stop: threading.Event)
         )
         for name in sorted(context.queues)
     ]
+    # What is loaded by now stays: it need not be looked through again for garbage. Messages make little of it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     for worker in workers:
         worker.start()
     logging.getLogger(__name__).info("%s is at work with %s threads", queue, threads)

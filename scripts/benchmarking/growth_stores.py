@@ -19,8 +19,9 @@ from persistence.databases import POSTGRESQL_CONTEXTS, connection_parts, notific
 #: Rows from which on a table counts as large: to read all of it for one order would be a fault.
 LARGE = 10_000
 
-_TABLES = "SELECT relname, n_live_tup, seq_scan, seq_tup_read FROM pg_stat_user_tables"
-_INDEXES = "SELECT relname, indexrelname, idx_scan FROM pg_stat_user_indexes"
+_OURS = "WHERE schemaname = current_schema()"
+_TABLES = f"SELECT relname, n_live_tup, seq_scan, seq_tup_read FROM pg_stat_user_tables {_OURS}"
+_INDEXES = f"SELECT relname, indexrelname, idx_scan FROM pg_stat_user_indexes {_OURS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def scans() -> Scans:
     by_index: dict[str, int] = {}
     for context in POSTGRESQL_CONTEXTS:
         with looking_into(context) as connection:
-            for table, live, count, read in connection.execute(_TABLES):
+            for table, live, count, read in connection.execute(_TABLES.encode()):
                 rows[f"{context}.{table}"], sequential[f"{context}.{table}"] = live, (count, read)
-            for table, index, count in connection.execute(_INDEXES):
+            for table, index, count in connection.execute(_INDEXES.encode()):
                 by_index[f"{context}.{table}.{index}"] = count
     return Scans(rows, sequential, by_index)
 

@@ -29,7 +29,7 @@ def _meddle(order: meddling.Order) -> Strike:
 
 
 async def skew_clocks(site: Site, dice: Random) -> Struck | None:
-    """Every process type that decides by the clock gets a wrong time of its own, until the next such fault."""
+    """Process types that live by deadlines each get a wrong time of their own, until the next such fault."""
     if site.clocks is None:
         return None
     moved = {name: dice.randint(-MOST_SKEW, MOST_SKEW) for name in site.clocks.names}

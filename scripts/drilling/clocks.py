@@ -8,8 +8,8 @@ from local_servers import apt, places
 
 PACKAGE = "faketime"
 
-#: The process types that decide by the clock: one says what time it is, the others compare it with what is due.
-#: Not the rest: libfaketime adds system calls to every switch of threads.
+#: The process types whose clocks are moved: one says what time it is, the others compare it with what is due.
+#: Not all, since libfaketime adds system calls to every switch of threads, and the drill is to break a busy platform.
 SKEWED = ("scheduler", "coordination", "inventory")
 
 #: Seconds after which a process has seen that its clock was moved.

@@ -112,7 +112,9 @@ def _make_replica_set(client: "MongoClient[dict[str, Any]]") -> None:
     except OperationFailure as problem:
         if problem.code != ALREADY_INITIALIZED:
             raise
-        known = client.local["system.replset"].find_one() or {}
+        known = client.local["system.replset"].find_one()
+        if known is None:
+            raise
         if [one["host"] for one in known["members"]] != [member["host"]]:
             changed = {**known, "members": [member], "version": known["version"] + 1}
             client.admin.command("replSetReconfig", changed, force=True)

@@ -76,6 +76,19 @@ def reserved(order: OrderPlaced) -> StockReserved:
     return StockReserved(order_id=order.order_id, expires_at=NOW)
 
 
+def rejection(order: OrderPlaced) -> OrderRejected:
+    return OrderRejected(
+        order_id=order.order_id,
+        order_number="FV-1",
+        customer_id=order.customer_id,
+        email="jane@example.com",
+        total_minor=300,
+        currency="USD",
+        lines=order.lines,
+        reason="reserve_refused",
+    )
+
+
 def test_a_journey_is_found_again_at_its_step_with_everything_it_is_about(store: PostgresStore) -> None:
     order = an_order()
     take(store, order)
@@ -91,16 +104,7 @@ def test_a_journey_is_found_again_at_its_step_with_everything_it_is_about(store:
 
 def test_a_journey_that_begins_and_ends_within_one_batch_is_whole(store: PostgresStore) -> None:
     order = an_order()
-    rejected = OrderRejected(
-        order_id=order.order_id,
-        order_number="FV-1",
-        customer_id=order.customer_id,
-        email="jane@example.com",
-        total_minor=300,
-        currency="USD",
-        lines=order.lines,
-        reason="reserve_refused",
-    )
+    rejected = rejection(order)
     unavailable = StockUnavailable(order_id=order.order_id, product_id=None, requested=1, available=0)
 
     take(store, order, unavailable, rejected)
@@ -251,13 +255,32 @@ def test_a_step_that_is_due_earlier_than_the_one_before_is_looked_at_earlier(sto
     assert look_at(store, order) == NOW + PLACE_ORDER.steps[1].deadline
 
 
-def test_only_so_many_orders_are_remembered_and_none_that_ended() -> None:
-    remembered = RememberedOrders(most=2)
+def test_only_so_much_is_remembered_and_nothing_of_journeys_that_ended() -> None:
+    remembered = RememberedOrders(most_lines=2)
     begun = [Journey(an_order(), PLACE_ORDER) for _ in range(3)]
 
     remembered.remember(begun)
 
     assert [remembered.get(journey.id) for journey in begun] == [None, begun[1].order, begun[2].order]
     begun[2].course = Status.COMPLETED
-    remembered.remember(begun[2:])
+    remembered.remember(begun[1:])
     assert [remembered.get(journey.id) for journey in begun[1:]] == [begun[1].order, None]
+
+
+def test_an_order_is_remembered_from_its_first_step_to_its_last(store: PostgresStore) -> None:
+    order, remembered = an_order(), RememberedOrders()
+
+    def of_this_process(connection: Connection[Any]) -> JourneyTables:
+        return JourneyTables(connection, remembered=remembered)
+
+    for event in (order, StockUnavailable(order_id=order.order_id, product_id=None, requested=1, available=0)):
+        with loaded(store, of_this_process, event) as journeys:
+            list(journeys.receive(event, NOW))
+        assert remembered.get(order.order_id) == order
+
+    rejected = rejection(order)
+    with loaded(store, of_this_process, rejected) as journeys:
+        list(journeys.receive(rejected, NOW))
+
+    assert remembered.get(order.order_id) is None
+    assert journey_of(store, order).status is Status.UNDONE
