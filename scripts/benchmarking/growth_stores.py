@@ -20,6 +20,7 @@ from persistence.databases import POSTGRESQL_CONTEXTS, connection_parts, notific
 LARGE = 10_000
 
 _OURS = "WHERE schemaname = current_schema()"
+_NAMES = f"SELECT relname FROM pg_stat_user_tables {_OURS}"
 _TABLES = f"SELECT relname, n_live_tup, seq_scan, seq_tup_read FROM pg_stat_user_tables {_OURS}"
 _INDEXES = f"SELECT relname, indexrelname, idx_scan FROM pg_stat_user_indexes {_OURS}"
 
@@ -105,7 +106,7 @@ def row_counts() -> dict[str, int]:
     found: dict[str, int] = {}
     for context in POSTGRESQL_CONTEXTS:
         with looking_into(context) as connection:
-            for (table,) in connection.execute("SELECT relname FROM pg_stat_user_tables").fetchall():
+            for (table,) in connection.execute(_NAMES.encode()).fetchall():
                 query = psycopg.sql.SQL("SELECT count(*) FROM {}").format(psycopg.sql.Identifier(table))
                 row: tuple[Any, ...] = connection.execute(query).fetchone() or (0,)
                 found[f"{context}.{table}"] = int(row[0])

@@ -24,7 +24,10 @@ CLIENT, OTHERS = "this benchmark's client", "everything else on the machine"
 WINDOW, MOST_WINDOWS = 1.0, 120
 
 _WAL = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn, wal_fpi, wal_records FROM pg_stat_wal"
-_ROWS = "SELECT relname, n_tup_ins, n_tup_upd, n_tup_hot_upd, n_tup_del FROM pg_stat_user_tables"
+_ROWS = """
+    SELECT relname, n_tup_ins, n_tup_upd, n_tup_hot_upd, n_tup_del FROM pg_stat_user_tables
+    WHERE schemaname = current_schema()
+"""
 _KINDS = ("inserted", "updated", "hot_updated", "deleted")
 
 Rows = Mapping[str, Mapping[str, int]]

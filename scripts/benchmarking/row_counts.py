@@ -11,7 +11,10 @@ TABLES = {
     "delivery": ("shipments", "tracking_events"),
 }
 
-_COUNTS = "SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables WHERE relname = ANY(%s)"
+_COUNTS = """
+    SELECT relname, n_tup_ins, n_tup_upd FROM pg_stat_user_tables
+    WHERE schemaname = current_schema() AND relname = ANY(%s)
+"""
 
 Counts = dict[str, tuple[int, int]]
 Rows = dict[str, dict[str, float]]

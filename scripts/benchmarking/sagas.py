@@ -31,7 +31,8 @@ Procfile's processes with all guarantees on. Then each peer does the same orders
 own on the same PostgreSQL. In each round all take their turn.
 
 The peers have it easier: their orders are started in-process and not over HTTP, they ask neither a card network nor a
-carrier, and they send no mails and keep no read models.
+carrier, and they send no mails and keep no read models. Our mails are not in the rate either: their process stands back
+while the processors are busy, and sends most of them afterwards.
 """
 
 #: Peers' violations are told by the first few: one fault breaks many rows.
