@@ -128,4 +128,3 @@ class JourneyTables(Journeys):
             if one in orders:
                 self.journeys[one] = restored(row, orders[one], ended.get(one), self.definitions)
                 self._stored[one] = row["version"]
-        self._remembered.remember(self.journeys.values())

@@ -7,13 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarking import flame_graph
-from benchmarking.charts import DIRECTORY
+from benchmarking import flame_graph, options
+from benchmarking.charts import DIRECTORY, OWN, drawn
 from benchmarking.order_cost import OTHERS
 from benchmarking.stack_samples import Stack
 
-#: Functions and violations that are told.
-TOP, SHOWN = 25, 20
+#: Functions that are told.
+TOP = 25
 
 Figures = Mapping[str, Any]
 
@@ -33,14 +33,11 @@ def tell(figures: Figures) -> None:
     print(f"at rest the Procfile's processes keep {figures['idle_cores']:.3f} cores busy")
     if figures["not_sampled"]:
         print(f"no table by function: {figures['not_sampled']}")
-    for sentence in figures["violations"][:SHOWN]:
-        print(f"violation: {sentence}")
-    print(f"{len(figures['violations'])} violations")
+    options.tell_violations(figures["violations"])
 
 
 def draw(figures: Figures, stacks: Mapping[Stack, int]) -> list[Path]:
     """Draw the bars by process, and the flame graph if there are samples; return the files."""
-    DIRECTORY.mkdir(parents=True, exist_ok=True)
     files = [_bars(figures)]
     if stacks:
         flame = DIRECTORY / "flame.svg"
@@ -87,21 +84,13 @@ def _rows(figures: Figures) -> Table:
 
 
 def _bars(figures: Figures) -> Path:
-    import matplotlib  # only a run that draws needs it
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     spent = {name: value for name, value in figures["cpu_ms_per_order"].items() if name != OTHERS}
-    figure, axes = pyplot.subplots(figsize=(8, 0.32 * len(spent) + 1.4), layout="constrained")
-    bars = axes.barh(list(spent), list(spent.values()), color="#1f6f50")
-    axes.bar_label(bars, fmt="%.2f", padding=4)
-    axes.invert_yaxis()
-    axes.margins(x=0.12)
-    axes.set_xlabel("processor milliseconds an order")
-    total = figures["total_cpu_ms_per_order"]
-    axes.set_title(f"{total:.2f} ms an order at {figures['rate']:.0f} orders a second", loc="left")
-    file = DIRECTORY / "profile.png"
-    figure.savefig(file, dpi=120)
-    pyplot.close(figure)
+    with drawn("profile", height=0.32 * len(spent) + 1.4) as (axes, file):
+        bars = axes.barh(list(spent), list(spent.values()), color=OWN)
+        axes.bar_label(bars, fmt="%.2f", padding=4)
+        axes.invert_yaxis()
+        axes.margins(x=0.12)
+        axes.set_xlabel("processor milliseconds an order")
+        total = figures["total_cpu_ms_per_order"]
+        axes.set_title(f"{total:.2f} ms an order at {figures['rate']:.0f} orders a second", loc="left")
     return file

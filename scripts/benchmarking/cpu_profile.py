@@ -12,9 +12,10 @@ from auditing import audit
 from auditing.waiting import FIGURES_SECONDS
 from benchmarking import cost_report, machine, options, order_cost, platform, process_figures, workload
 from benchmarking.order_cost import Meter
-from benchmarking.platform import PlatformFailedError, complete, serving
+from benchmarking.platform import complete, serving
+from benchmarking.row_counts import LATE_SECONDS
 from benchmarking.stack_samples import CannotSampleError, Sampling, Stack, functions
-from demonstration import cdnow, checking, outcomes
+from demonstration import cdnow, outcomes
 from demonstration.cdnow import Purchase
 from demonstration.processes import Processes
 from demonstration.setting_up import download, step
@@ -27,9 +28,6 @@ WARM_UP = 100
 
 #: Functions in the JSON file.
 MOST_FUNCTIONS = 100
-
-#: Seconds by which PostgreSQL's counts may be late.
-STATISTICS_SECONDS = 1.5
 
 DESCRIPTION = f"""\
 Where the processor time of one order goes, and what else an order costs, averaged over --orders real purchases of one
@@ -77,10 +75,10 @@ async def measure(chosen: argparse.Namespace) -> int:
     warm_up = list(islice(cycle(bought), WARM_UP))
     with step("the platform: stores, catalogue and stock"):
         await platform.set_up([*warm_up, *bought, *bought], 1)
-    await asyncio.sleep(STATISTICS_SECONDS)
+    await asyncio.sleep(LATE_SECONDS)
     before = await asyncio.to_thread(order_cost.rows_written)
     await _passes(chosen, warm_up, bought, found)
-    await asyncio.sleep(STATISTICS_SECONDS)
+    await asyncio.sleep(LATE_SECONDS)
     after = await asyncio.to_thread(order_cost.rows_written)
     with step(f"the audit of {len(found.ids)} orders"):
         report = await asyncio.to_thread(audit, orders=found.ids)
@@ -130,7 +128,7 @@ async def _metered(
     await asyncio.sleep(FIGURES_SECONDS)
     count = len(bought)
     sent = order_cost.amqp_difference(amqp, await asyncio.to_thread(order_cost.amqp_bytes))
-    await _settled(found.ids[-count:])
+    await platform.settled(found.ids[-count:])
     by_process = order_cost.cpu_ms(before, after, count)
     return {
         "cpu_ms_per_order": by_process,
@@ -169,9 +167,4 @@ async def _complete_once(bought: Sequence[Purchase], processes: Processes, conne
 
 async def _completed(bought: Sequence[Purchase], processes: Processes, connections: int, found: Found) -> None:
     await _complete_once(bought, processes, connections, found)
-    await _settled(found.ids)
-
-
-async def _settled(ids: Sequence[UUID]) -> None:
-    if not await checking.settled(ids):
-        raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
+    await platform.settled(found.ids)

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarking import options
 from benchmarking.flash_sale_round import Ran
 
 FLASH, UNIFORM = "flash sale", "uniform"
-
-#: Violations are told by the first few: one fault breaks many orders.
-SHOWN = 20
 
 
 @dataclass
@@ -76,6 +74,4 @@ class FlashSale:
         print(f"flash sale: {found['rate']:.1f} orders a second (rounds: {each[FLASH]})")
         print(f"uniform:    {found['uniform_rate']:.1f} orders a second (rounds: {each[UNIFORM]})")
         print(f"ratio of the medians: {found['ratio']:.3f}")
-        for sentence in self.violations[:SHOWN]:
-            print(f"violation: {sentence}")
-        print(f"{len(self.violations)} violations")
+        options.tell_violations(self.violations)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from auditing import audit
-from benchmarking.platform import PlatformFailedError
+from benchmarking import platform
 from benchmarking.platform import complete as to_their_ends
-from demonstration import checking, outcomes, stock
+from demonstration import outcomes, stock
 from demonstration.catalogue import product_id
 from demonstration.outcomes import COMPLETED, REASONS, Fate, PlannedOrder
 from demonstration.processes import Processes
@@ -34,7 +33,7 @@ async def sale(planned: Sequence[PlannedOrder], units: int, processes: Processes
     was left, and if the warehouses do not end up empty. Raises `PlatformFailedError`.
     """
     tally = await to_their_ends(planned, processes, uuid4(), connections)
-    violations = [*await _audited(tally), *_not_sold_out(tally)]
+    violations = [*await platform.audited(list(tally.accepted)), *_not_sold_out(tally)]
     ((cents, _),) = planned[0].purchase.lines
     left = await asyncio.to_thread(stock.read_stock, [product_id(cents)])
     violations += sold_exactly(tally.completed, units, left.on_hand.get(product_id(cents), 0))
@@ -44,7 +43,7 @@ async def sale(planned: Sequence[PlannedOrder], units: int, processes: Processes
 async def uniform(planned: Sequence[PlannedOrder], processes: Processes, connections: int) -> Ran:
     """Run orders that are all to be completed. Raises `PlatformFailedError`."""
     tally = await to_their_ends(planned, processes, uuid4(), connections)
-    violations = [*await _audited(tally), *outcomes.surprises(tally.accepted, tally.came)]
+    violations = [*await platform.audited(list(tally.accepted)), *outcomes.surprises(tally.accepted, tally.came)]
     return Ran(tally.completed, tally.rate, violations)
 
 
@@ -56,15 +55,6 @@ def sold_exactly(completed: int, units: int, left: int) -> list[str]:
     if left:
         sentences.append(f"{units} units were for sale, but the warehouses have {left} left")
     return sentences
-
-
-async def _audited(tally: Tally) -> list[str]:
-    """Wait until mails and goods are out; return what the auditor has to say of the orders."""
-    ids = list(tally.accepted)
-    if not await checking.settled(ids):
-        raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
-    report = await asyncio.to_thread(audit, orders=ids)
-    return [str(violation) for violation in report.violations]
 
 
 def _not_sold_out(tally: Tally) -> list[str]:

@@ -195,6 +195,5 @@ def _tell(found: Figures, chosen: argparse.Namespace) -> None:
         rate = f"{found.median(kind, 'per_second'):.0f}"
         table.add_row(kind.replace("_", " "), rate, rounds, *figures, errors, *costs, cores)
     Console().print(table)
-    for sentence in found.violations[:20]:
-        print(f"violation: {sentence}")
-    print(f"{found.errors} errors, {len(found.violations)} violations")
+    print(f"{found.errors} errors")
+    options.tell_violations(found.violations)

@@ -1,8 +1,6 @@
 """The stages around the front door's measurements: its process alone, and the orders it took brought to their end."""
 
 import asyncio
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,12 +10,11 @@ from uuid import UUID
 
 import aiohttp
 
-from auditing import audit
 from benchmarking import platform, process_figures
 from benchmarking.platform import PlatformFailedError, serving
-from demonstration import checking, journeys
+from demonstration import journeys
 from demonstration.databases import looking_into, one_number
-from demonstration.processes import MARK, ROOT, environment, free_port, stop_marked
+from demonstration.processes import Processes
 from demonstration.setting_up import PATIENCE, look_at_queues, queues
 from local_servers import places
 
@@ -37,25 +34,13 @@ class Web:
 @asynccontextmanager
 async def web_alone(run_id: UUID) -> AsyncIterator[Web]:
     """Run the Procfile's `web` and nothing beside it, so that what it accepts stays in its queue."""
-    directory, mark, port = places.directory("bench"), f"{MARK}={run_id}", free_port()
-    command = [sys.executable, "-m", "honcho", "--no-colour", "-f", "Procfile", "start", "--port", str(port), "web"]
-    (directory / "processes.mark").write_text(mark)  # by this a later run stops what a killed one left behind
-    with (directory / "processes.log").open("ab") as log:
-        manager = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment({MARK: str(run_id), "PYTHONUNBUFFERED": "1"}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    processes = Processes(str(run_id), places.directory("bench"), keep=False, only=["web"])
     try:
-        url = f"http://127.0.0.1:{port}"
-        await _ready(url)
-        yield Web(web_of(run_id), url)
+        processes.start()
+        await _ready(processes.url)
+        yield Web(web_of(run_id), processes.url)
     finally:
-        stop_marked(mark, first=manager)
+        processes.stop()
 
 
 def web_of(run_id: UUID) -> int:
@@ -83,11 +68,9 @@ async def brought_to_their_end(since: datetime, accepted: int, unanswered: int, 
     async with serving(run_id):
         await _drained(since, accepted)
         ids = await asyncio.to_thread(_placed, since)
-        if not await checking.settled(ids):
-            raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
-        report = await asyncio.to_thread(audit, orders=ids)
+        violations = await platform.audited(ids)
     completed = await asyncio.to_thread(one_number, "orders", _COMPLETED, since)
-    return [str(one) for one in report.violations] + counted(accepted, unanswered, len(ids), completed)
+    return violations + counted(accepted, unanswered, len(ids), completed)
 
 
 def counted(accepted: int, unanswered: int, placed: int, completed: int) -> list[str]:

@@ -7,8 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-#: Violations are told by the first few: one fault breaks many orders.
-SHOWN = 20
+from benchmarking import options
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,7 @@ def tell(found: Sequence[Size], ratio: float, violations: Sequence[str]) -> None
             print(f"with {one.stored:,} orders stored: {counts} of {table}")
         unused = [name for name, scans in one.index_scans.items() if not scans]
         print(f"with {one.stored:,} orders stored: {len(unused)} of {len(one.index_scans)} indexes were not used")
-    for sentence in violations[:SHOWN]:
-        print(f"violation: {sentence}")
-    print(f"{len(violations)} violations")
+    options.tell_violations(violations)
 
 
 def _figures(found: Sequence[Size]) -> Table:

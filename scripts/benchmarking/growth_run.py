@@ -2,9 +2,9 @@
 
 import asyncio
 import statistics
-import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import cycle, islice
 from uuid import UUID, uuid4
 
@@ -15,7 +15,9 @@ from benchmarking.growth_pattern import Pattern, pattern_of
 from benchmarking.growth_report import Size
 from benchmarking.latency_figures import percentile
 from benchmarking.platform import PlatformFailedError, complete, serving
-from demonstration import checking, outcomes
+from benchmarking.row_counts import LATE_SECONDS
+from benchmarking.threads import in_a_thread
+from demonstration import outcomes
 from demonstration.cdnow import Purchase
 from demonstration.processes import Processes
 from demonstration.setting_up import step
@@ -31,9 +33,6 @@ TOLERATED = 20_000
 
 #: Loaded orders that are audited, of each load.
 SAMPLE = 2_000
-
-#: Seconds by which PostgreSQL's counts may be late.
-STATISTICS_SECONDS = 1.5
 
 
 class Growing:
@@ -79,7 +78,7 @@ class Growing:
                 rates, ids, p50_ms = await self._measured(processes, run_id)
                 working = process_figures.without_supervisors(process_figures.of_procfile(run_id))
                 memory = process_figures.memory_mb(working)
-        await asyncio.sleep(STATISTICS_SECONDS)
+        await asyncio.sleep(LATE_SECONDS)
         after = await asyncio.to_thread(growth_stores.scans)
         with step(f"the audit of {len(ids)} orders"):
             report = await asyncio.to_thread(audit, orders=ids)
@@ -102,7 +101,7 @@ class Growing:
         if missing > 0:
             loading = Loading(self._patterns, self._inbox, missing)
             with step(f"{missing:,} finished orders are loaded"):
-                await _in_a_thread(loading)
+                await in_a_thread(lambda stopped: loading.run(stopped, partial(print, flush=True)))
             with step("some of them, and all stock levels, are audited"):
                 self.violations += await asyncio.to_thread(growth_stores.wrong, loading.sample(SAMPLE))
         with step("VACUUM (ANALYZE) and a checkpoint"):
@@ -119,40 +118,22 @@ class Growing:
             rates.append(round(tally.rate, 1))
             ids += tally.accepted
             self.violations += outcomes.surprises(tally.accepted, tally.came)
-            await _settled(list(tally.accepted))
+            await platform.settled(list(tally.accepted))
         offered = await latency_load.offer(processes.url, workload.planned(self._slowly), LATENCY_RATE)
         await latency_load.until_ended(offered.tally)
         ids += offered.tally.accepted
-        await _settled(list(offered.tally.accepted))
+        await platform.settled(list(offered.tally.accepted))
         histories = await asyncio.to_thread(latency_times.histories, offered.sendings)
         return rates, ids, percentile(sorted(round(1000 * one.latency, 2) for one in histories), 500)
 
     async def _completed(self, bought: Sequence[Purchase], processes: Processes, run_id: UUID) -> list[UUID]:
         """Complete some orders that are not measured; return their ids."""
         tally = await complete(workload.planned(bought), processes, run_id, self._connections)
-        await _settled(list(tally.accepted))
+        await platform.settled(list(tally.accepted))
         return list(tally.accepted)
 
     def _bought_again(self, count: int) -> list[Purchase]:
         return list(islice(cycle(self._bought), count))
-
-
-async def _settled(ids: Sequence[UUID]) -> None:
-    if not await checking.settled(ids):
-        raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
-
-
-async def _in_a_thread(loading: Loading) -> None:
-    """Load in another thread. Cancelled, it ends behind the present chunk."""
-    stopped = threading.Event()
-    thread = asyncio.ensure_future(asyncio.to_thread(loading.run, stopped, lambda line: print(line, flush=True)))
-    try:
-        await asyncio.wait([thread])
-    except asyncio.CancelledError:
-        stopped.set()
-        await asyncio.gather(thread, return_exceptions=True)
-        raise
-    thread.result()
 
 
 def require_room(sizes: Sequence[int], stored: int) -> None:

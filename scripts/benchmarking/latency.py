@@ -7,11 +7,10 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from auditing import audit
 from benchmarking import charts, latency_load, latency_report, latency_times, machine, options, platform, workload
 from benchmarking.latency_figures import Latencies
-from benchmarking.platform import PlatformFailedError, serving
-from demonstration import cdnow, checking, outcomes
+from benchmarking.platform import serving
+from demonstration import cdnow, outcomes
 from demonstration.cdnow import Purchase
 from demonstration.processes import Processes
 from demonstration.setting_up import download, step
@@ -132,10 +131,7 @@ async def _at(rate: float, seconds: float, bought: Sequence[Purchase], processes
         await latency_load.until_ended(offered.tally)
     ids = [one.order_id for one in offered.sendings]
     with step(f"    mails and stock movements; the audit of {len(ids)} orders"):
-        if not await checking.settled(ids):
-            raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
-        report = await asyncio.to_thread(audit, orders=ids)
-    violations = [str(violation) for violation in report.violations]
+        violations = await platform.audited(ids)
     violations += outcomes.surprises(offered.tally.accepted, offered.tally.came)
     first = round(rate * WARM_UP)
     counted = offered.sendings[first : first + max(1, round(rate * seconds))]

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
+from benchmarking import options
 from benchmarking.latency_figures import TOLD, Latencies, percentile
-
-#: Violations are told by the first few: one fault breaks many orders.
-SHOWN = 20
 
 #: Columns that the table of hops needs, wherever it is printed, for a hop's name and for each rate.
 HOP_WIDTH, RATE_WIDTH = 42, 20
@@ -19,9 +17,7 @@ def tell(found: Sequence[Latencies], violations: Sequence[str]) -> None:
     console = Console()
     console.print(_percentiles(found))
     Console(width=max(console.width, HOP_WIDTH + RATE_WIDTH * len(found))).print(_hops(found))
-    for sentence in violations[:SHOWN]:
-        print(f"violation: {sentence}")
-    print(f"{len(violations)} violations")
+    options.tell_violations(violations)
 
 
 def _percentiles(found: Sequence[Latencies]) -> Table:

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,10 @@ from benchmarking import installing
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+#: Violations are told by the first few: one fault breaks many orders.
+SHOWN = 20
 
 
 class Command(Protocol):
@@ -78,6 +82,13 @@ def install_for_charts(chosen: argparse.Namespace) -> None:
     """Have what charts need, if they are wanted; raises `NotInstalledError`. To be called before the measurement."""
     if chosen.charts:
         installing.ensure(["matplotlib"])
+
+
+def tell_violations(violations: Sequence[str]) -> None:
+    """Print the first violations, and how many there are."""
+    for sentence in violations[:SHOWN]:
+        print(f"violation: {sentence}")
+    print(f"{len(violations)} violations")
 
 
 def write_json(chosen: argparse.Namespace, figures: Mapping[str, Any]) -> None:

@@ -57,11 +57,8 @@ async def round_of(bought: Sequence[Purchase], connections: int) -> Round:
     async with serving(run_id) as processes:
         tally = await complete(workload.planned(bought), processes, run_id, connections)
         ids = list(tally.accepted)
-        if not await checking.settled(ids):
-            raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
-        report = await asyncio.to_thread(audit, orders=ids)
+        violations = await audited(ids) + outcomes.surprises(tally.accepted, tally.came)
     after = await asyncio.to_thread(row_counts.settled, urls)
-    violations = [str(violation) for violation in report.violations] + outcomes.surprises(tally.accepted, tally.came)
     seconds = await asyncio.to_thread(_last_moved, ids) - tally.first_post
     return Round(tally.rate, len(ids) / seconds, row_counts.per_order(before, after, len(ids)), violations)
 
@@ -96,7 +93,21 @@ async def set_up(bought: Sequence[Purchase], rounds: int) -> None:
         await loading.done(delivered)
 
 
+async def settled(ids: Sequence[UUID]) -> None:
+    """Wait until the mails of these orders are sent and their goods have left; raises `PlatformFailedError`."""
+    if not await checking.settled(ids):
+        raise PlatformFailedError("mails or stock movements do not get on; the dead_letters tables may tell why")
+
+
+async def audited(ids: Sequence[UUID]) -> list[str]:
+    """Return what the auditor has to say of orders, once they are settled. Raises `PlatformFailedError`."""
+    await settled(ids)
+    report = await asyncio.to_thread(audit, orders=ids)
+    return [str(violation) for violation in report.violations]
+
+
 async def load_catalogue(points: Sequence[int], run_id: UUID) -> None:
+    """Put a product at each price (cents) into the catalogue, and wait until orders knows them."""
     commands = catalogue.put_products(points, run_id)
     await loading.publish(commands)
     await loading.done(commands)

@@ -16,6 +16,9 @@ _COUNTS = """
     WHERE schemaname = current_schema() AND relname = ANY(%s)
 """
 
+#: Seconds by which PostgreSQL's counts may be late.
+LATE_SECONDS = 1.5
+
 Counts = dict[str, tuple[int, int]]
 Rows = dict[str, dict[str, float]]
 
@@ -38,7 +41,7 @@ def settled(urls: Mapping[str, str], patience: float = 15.0) -> Counts:
     deadline = time.monotonic() + patience
     found = counted(urls)
     while time.monotonic() < deadline:
-        time.sleep(1.5)
+        time.sleep(LATE_SECONDS)
         earlier, found = found, counted(urls)
         if found == earlier:
             break

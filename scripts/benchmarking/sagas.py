@@ -1,12 +1,8 @@
 """`scripts/bench sagas`: complete orders a second, the platform's and each peer's in turn, on the same servers."""
 
 import argparse
-import asyncio
-import json
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -18,6 +14,7 @@ from benchmarking.comparison import OURS, Comparison
 from benchmarking.peers import running
 from benchmarking.peers.every import PEERS
 from benchmarking.peers.peer import Peer
+from benchmarking.threads import in_a_thread
 from demonstration import cdnow
 from demonstration.cdnow import Purchase
 from demonstration.setting_up import download, step
@@ -35,21 +32,6 @@ carrier, and they send no mails and keep no read models. Our mails are not in th
 while the processors are busy, and sends most of them afterwards.
 """
 
-#: Peers' violations are told by the first few: one fault breaks many rows.
-SHOWN = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the caller wants."""
-
-    orders: int
-    rounds: int
-    peers: Sequence[Peer]
-    connections: int
-    json: Path | None
-    charts: bool
-
 
 def add_to(commands: "Commands") -> None:
     """Add the sub-command `sagas`."""
@@ -66,58 +48,41 @@ def add_to(commands: "Commands") -> None:
 
 
 async def measure(chosen: argparse.Namespace) -> int:
-    """Measure what was chosen; see `compare`."""
-    peers = [PEERS[name] for name in chosen.peers]
-    wanted = Options(chosen.orders, chosen.rounds, peers, chosen.connections, chosen.json, chosen.charts)
-    return await compare(wanted)
-
-
-async def compare(wanted: Options) -> int:
     """Measure all rounds; return 0 if nothing was violated in any, else 1."""
-    packages = [name for peer in wanted.peers for name in peer.distributions]
-    installing.ensure([*packages, *(["matplotlib"] if wanted.charts else [])])
+    peers = [PEERS[name] for name in chosen.peers]
+    packages = [name for peer in peers for name in peer.distributions]
+    installing.ensure(packages)
+    options.install_for_charts(chosen)
     about = machine.machine()
     await download(cdnow.DIRECTORY)
-    bought = workload.one_line_purchases(wanted.orders)
+    bought = workload.one_line_purchases(chosen.orders)
     with step("the platform: stores, catalogue and stock"):
-        await platform.set_up(bought, wanted.rounds)
-    found = Comparison(wanted.orders, wanted.rounds)
-    for number in range(1, wanted.rounds + 1):
-        await _round(number, wanted, bought, found)
+        await platform.set_up(bought, chosen.rounds)
+    found = Comparison(chosen.orders, chosen.rounds)
+    for number in range(1, chosen.rounds + 1):
+        await _round(number, chosen, peers, bought, found)
     _tell(found)
-    if wanted.json:
-        wanted.json.write_text(json.dumps(found.as_json(about, machine.versions(packages)), indent=2) + "\n")
-    if wanted.charts:
-        title = f"{wanted.orders} orders, {wanted.rounds} rounds, {about['cores']} cores"
+    options.write_json(chosen, found.as_json(about, machine.versions(packages)))
+    if chosen.charts:
+        title = f"{chosen.orders} orders, {chosen.rounds} rounds, {about['cores']} cores"
         print(f"drawn: {charts.sagas(found, title)}")
     return 1 if found.violations else 0
 
 
-async def _round(number: int, wanted: Options, bought: Sequence[Purchase], found: Comparison) -> None:
+async def _round(
+    number: int, chosen: argparse.Namespace, peers: Sequence[Peer], bought: Sequence[Purchase], found: Comparison
+) -> None:
     """Measure the platform, then each peer."""
-    with step(f"round {number} of {wanted.rounds}: the platform"):
-        ours = await platform.round_of(bought, wanted.connections)
+    with step(f"round {number} of {chosen.rounds}: the platform"):
+        ours = await platform.round_of(bought, chosen.connections)
     found.add(OURS, ours.rate, ours.rows, ours.violations)
     found.settled_rates.append(round(ours.settled_rate, 1))
     print(f"    {ours.rate:.1f} orders a second; {ours.settled_rate:.1f} until all goods had left", flush=True)
-    for peer in wanted.peers:
-        with step(f"round {number} of {wanted.rounds}: {peer.name}"):
-            theirs = await _run(peer, workload.orders(bought, uuid4()))
+    for peer in peers:
+        with step(f"round {number} of {chosen.rounds}: {peer.name}"):
+            theirs = await in_a_thread(partial(running.run, peer, workload.orders(bought, uuid4())))
         found.add(peer.name, theirs.rate, theirs.rows, theirs.violations)
         print(f"    {theirs.rate:.1f} orders a second", flush=True)
-
-
-async def _run(peer: Peer, orders: Sequence[workload.OneLineOrder]) -> running.Round:
-    """Run a peer in another thread. Cancelled, it stops the peer, and ends when that has cleaned up behind itself."""
-    stopped = threading.Event()
-    thread = asyncio.ensure_future(asyncio.to_thread(running.run, peer, orders, stopped))
-    try:
-        await asyncio.wait([thread])
-    except asyncio.CancelledError:
-        stopped.set()
-        await asyncio.gather(thread, return_exceptions=True)
-        raise
-    return thread.result()
 
 
 def _tell(found: Comparison) -> None:
@@ -130,9 +95,7 @@ def _tell(found: Comparison) -> None:
         sums = [f"{sum(one[kind] for one in rows):.2f}" for kind in ("inserted", "updated")]
         table.add_row(name, f"{median:.1f}", " ".join(f"{rate:.0f}" for rate in found.rates[name]), ratio, *sums)
     Console().print(table)
-    for sentence in found.violations[:SHOWN]:
-        print(f"violation: {sentence}")
-    print(f"{len(found.violations)} violations")
+    options.tell_violations(found.violations)
 
 
 def _peers(text: str) -> list[str]:

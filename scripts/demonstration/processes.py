@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -47,14 +47,18 @@ def free_port() -> int:
 
 
 class Processes:
-    """honcho with the Procfile's processes, in a session of its own, so that a Ctrl-C reaches the demo alone."""
+    """honcho with the Procfile's processes, in a session of its own, so that a Ctrl-C reaches the demo alone.
 
-    def __init__(self, run: str, directory: Path, *, keep: bool) -> None:
+    With `only`, the processes of these types.
+    """
+
+    def __init__(self, run: str, directory: Path, *, keep: bool, only: Sequence[str] = ()) -> None:
         self.port = free_port()
         self.log = directory / "processes.log"
         self.restarts = 0
         self._mark = f"{MARK}={run}"
         self._keep = keep
+        self._only = tuple(only)
         self._record = directory / "processes.mark"
         self._manager: subprocess.Popen[bytes] | None = None
 
@@ -95,7 +99,7 @@ class Processes:
         command = [sys.executable, "-m", "honcho", "--no-colour", "-f", "Procfile", "start", "--port", str(self.port)]
         name, _, value = self._mark.partition("=")
         return subprocess.Popen(
-            command,
+            [*command, *self._only],
             cwd=ROOT,
             env=environment({name: value, "PYTHONUNBUFFERED": "1"}),
             stdin=subprocess.DEVNULL,
