@@ -6,15 +6,15 @@ message for one actor and carries one or more stamped messages.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contexts.identity import named
+from contexts.identity import named, parsed
 
 
 class MalformedMessage(ValueError):
@@ -101,8 +101,7 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Stamped:
+class Stamped(NamedTuple):
     """A message with its stamp.
 
     `id` is deterministic (uuid5 of cause and role), so that a repeated decision makes the same message again.
@@ -119,39 +118,40 @@ class Stamped:
 
     def followed_by(self, bodies: Iterable[Message], at: datetime) -> list["Stamped"]:
         """Stamp what this message caused. The role of each is its type, its order and its place among its like."""
-        seen: dict[tuple[str, UUID], int] = {}
+        seen: dict[str, int] = {}
         stamped = []
         for body in bodies:
-            correlation: UUID = getattr(body, "order_id", self.correlation_id)
-            nth = seen[body.wire_name, correlation] = seen.get((body.wire_name, correlation), 0) + 1
-            identity = named(self.id, f"{body.wire_name}/{correlation}#{nth}")
+            role, correlation = body.wire_name, getattr(body, "order_id", self.correlation_id)
+            if correlation != self.correlation_id:
+                role = f"{role}/{correlation}"
+            nth = seen[role] = seen.get(role, 0) + 1
+            identity = named(self.id, f"{role}#{nth}")
             stamped.append(Stamped(identity, body, correlation, self.id, at, 0, self.traceparent))
         return stamped
 
     def tried_again(self) -> Self:
         """Return the same message, one failed attempt later."""
-        return replace(self, attempt=self.attempt + 1)
+        return self._replace(attempt=self.attempt + 1)
 
     def to_json(self) -> bytes:
         """Encode as one JSON object."""
-        return orjson.dumps(self._fields())
+        return orjson.dumps(
+            {
+                "id": self.id,
+                "type": self.body.wire_name,
+                "occurred_at": self.occurred_at,
+                "correlation_id": self.correlation_id,
+                "causation_id": self.causation_id,
+                "attempt": self.attempt,
+                "traceparent": self.traceparent,
+                "body": orjson.Fragment(self.body.__pydantic_serializer__.to_json(self.body)),
+            }
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `to_json` encodes, for people to read; `from_dict` takes it back."""
         fields: dict[str, Any] = orjson.loads(self.to_json())
         return fields
-
-    def _fields(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "type": self.body.wire_name,
-            "occurred_at": self.occurred_at,
-            "correlation_id": self.correlation_id,
-            "causation_id": self.causation_id,
-            "attempt": self.attempt,
-            "traceparent": self.traceparent,
-            "body": orjson.Fragment(self.body.__pydantic_serializer__.to_json(self.body)),
-        }
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Self:
@@ -159,10 +159,10 @@ class Stamped:
         try:
             body = message_type(fields["type"]).model_validate(fields["body"])
             return cls(
-                UUID(fields["id"]),
+                parsed(fields["id"]),
                 body,
-                UUID(fields["correlation_id"]),
-                UUID(fields["causation_id"]) if fields["causation_id"] else None,
+                parsed(fields["correlation_id"]),
+                parsed(fields["causation_id"]) if fields["causation_id"] else None,
                 datetime.fromisoformat(fields["occurred_at"]),
                 int(fields["attempt"]),
                 fields.get("traceparent"),

@@ -9,15 +9,17 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from contexts.coordination.definitions import SAGAS, Definitions
+from contexts.coordination.journey import Journey
 from contexts.coordination.journeys import Journeys, journeys_of
 from contexts.coordination.messages import SweepDeadlines
 from contexts.coordination.transitions import FINAL
-from contexts.messages import Message
+from contexts.messages import JourneyEvent, Message
 from contexts.orders.messages import OrderPlaced
 from persistence import setwise
 from persistence.early_cancellations import EarlyCancellations
+from persistence.found import Found
 from persistence.journey_rows import event_rows, restored, saga_change, saga_row, workflow_change, workflow_row
-from persistence.remembered_orders import RememberedOrders
+from persistence.memory import Memory
 from persistence.tables.coordination import sagas, workflow_events, workflows
 
 #: Overdue journeys that one sweep looks after, and journeys not due yet that it puts off.
@@ -31,8 +33,9 @@ _BY_ID = "WHERE id = ANY(%s) ORDER BY id"
 _LOCKED_BY_ID = f"{_BY_ID} FOR UPDATE"
 
 _UNFINISHED = "status IN ('RUNNING', 'COMPENSATING', 'STUCK')"
-# `look_at`, which is indexed, is never later than `due_at` (a trigger sees to it) and moves on only here: a step that
-# rewrites no indexed column is cheap.
+# `look_at`, which is indexed, is never later than `due_at` and moves on only here: a step that rewrites no indexed
+# column is cheap.
+_NEVER_LATER = "look_at = least(old.look_at, new.due_at)"
 _POSTPONE = f"""
     UPDATE sagas SET look_at = due_at WHERE id IN (
         SELECT id FROM sagas WHERE {_UNFINISHED} AND look_at <= %(at)s AND due_at > %(at)s
@@ -48,9 +51,11 @@ _OVERDUE = f"""
 # What a journey is about never changes and stays in its workflow; that one is written only under the lock of its saga.
 _WORKFLOWS = "SELECT id, context, completed_at FROM workflows WHERE id = ANY(%s)"
 
+#: Lines of the orders of all journeys that a worker remembers, at most: some 40 MB.
+MOST_LINES = 10_000
 
-#: What this process remembers of all journeys that it took a step of.
-REMEMBERED = RememberedOrders()
+#: The journeys under way that this process took a step of.
+JOURNEYS = Memory[Journey](MOST_LINES, lambda journey: len(journey.order.lines))
 
 
 class JourneyTables(Journeys):
@@ -60,16 +65,16 @@ class JourneyTables(Journeys):
         self,
         connection: Connection[Any],
         definitions: Definitions = SAGAS,
-        remembered: RememberedOrders = REMEMBERED,
+        memory: Memory[Journey] = JOURNEYS,
     ) -> None:
         super().__init__(definitions)
-        self._remembered = remembered
+        self._memory = memory
+        self._found = Found(sagas, self.journeys, memory, lambda journey: (journey.version,))
         self._connection = connection
-        self._stored: dict[UUID, int] = {}
         self._early = EarlyCancellations(connection)
 
     def prefetch(self, messages: Sequence[Message]) -> None:
-        """Lock and load the journeys that are answered, wished otherwise, or overdue."""
+        """Recall, or lock and load, journeys that are answered; lock and load those wished otherwise, or overdue."""
         self._early.prefetch(messages, self.early_cancellations)
         for message in messages:
             if isinstance(message, SweepDeadlines):
@@ -80,6 +85,8 @@ class JourneyTables(Journeys):
             ids = list(journeys_of(message, self.definitions))
             first.update(ids[:1])
             then.update(ids[1:])
+        if all(isinstance(message, JourneyEvent) for message in messages):
+            first = self._found.recall(first)
         # An order's return is looked for once the journey that places it is locked: whoever held the lock may have
         # begun it, and a statement sees only what was committed when it started.
         for wanted in (first, then):
@@ -92,20 +99,20 @@ class JourneyTables(Journeys):
 
     def flush(self) -> None:
         """Write new and changed journeys, what operators see of them, and their audit trail."""
-        new = [journey for one, journey in self.journeys.items() if one not in self._stored]
-        changed = [
-            journey
-            for one, journey in self.journeys.items()
-            if self._stored.get(one, journey.version) != journey.version
-        ]
+        new = self._found.new
         setwise.insert(self._connection, sagas, [saga_row(journey) for journey in new])
         setwise.insert(self._connection, workflows, [workflow_row(journey) for journey in new])
-        setwise.update(self._connection, sagas, [saga_change(journey) for journey in changed])
+        changed = self._found.update(self._connection, saga_change, _NEVER_LATER)
         setwise.update(self._connection, workflows, [workflow_change(journey) for journey in changed])
         events = [row for journey in self.journeys.values() for row in event_rows(journey)]
         setwise.insert(self._connection, workflow_events, events)
         self._early.flush(self.early_cancellations)
-        self._remembered.remember([*new, *changed])
+
+    def committed(self) -> None:
+        """Remember the journeys as they are stored now."""
+        for journey in self.journeys.values():
+            journey.history.clear()
+        self._found.committed(lambda journey: not journey.is_final)
 
     def _take_overdue(self, at: datetime) -> None:
         self._connection.execute(_POSTPONE.encode(), {"at": at, "limit": POSTPONED_AT_ONCE})
@@ -115,7 +122,7 @@ class JourneyTables(Journeys):
     def _take(self, condition: str, *parameters: Any) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)
         rows = cursor.execute((_SAGAS + condition).encode(), parameters).fetchall()
-        orders = {row["id"]: order for row in rows if (order := self._remembered.get(row["id"]))}
+        orders = {row["id"]: known.order for row in rows if (known := self._memory.peek(row["id"]))}
         ended: dict[UUID, datetime | None] = {}
         unknown = [row["id"] for row in rows if row["id"] not in orders or row["status"] in FINAL]
         if unknown:
@@ -126,5 +133,4 @@ class JourneyTables(Journeys):
             one = row["id"]
             # A saga that lost its workflow is no journey: it must not stop those that come with it.
             if one in orders:
-                self.journeys[one] = restored(row, orders[one], ended.get(one), self.definitions)
-                self._stored[one] = row["version"]
+                self._found.take(one, restored(row, orders[one], ended.get(one), self.definitions))

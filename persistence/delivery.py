@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from psycopg import Connection
 
@@ -11,6 +10,8 @@ from contexts.delivery.messages import CancelShipment, RecallShipment, ScheduleD
 from contexts.delivery.model import Shipment, Shipments, Status, TrackingEvent, shipment_id
 from contexts.messages import Message
 from persistence import setwise
+from persistence.found import Found
+from persistence.memory import Memory
 from persistence.tables.delivery import shipments, tracking_events
 
 _SHIPMENTS = """
@@ -19,35 +20,40 @@ _SHIPMENTS = """
     FROM shipments WHERE id = ANY(%s) ORDER BY id FOR UPDATE
 """
 
+#: The shipments, by order, that this process has asked the carrier about and not heard of yet.
+SHIPMENTS = Memory[Shipment]()
+
 
 class ShipmentTables(Shipments):
     """The shipments that a batch of messages is about, within one transaction."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection[Any], memory: Memory[Shipment] = SHIPMENTS) -> None:
         super().__init__()
         self._connection = connection
-        self._stored: dict[UUID, int] = {}
+        self._found = Found(shipments, self.shipments, memory, lambda shipment: (shipment.version,))
 
     def prefetch(self, messages: Sequence[Message]) -> None:
-        """Lock and load the shipments."""
+        """Recall, or lock and load, the shipments."""
         kinds = ScheduleDelivery | CancelShipment | RecallShipment
         order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
-        for row in self._connection.execute(_SHIPMENTS, (list(map(shipment_id, order_ids)),)):
-            order_id, carrier, method, address, pieces, status, *others = row
-            shipment = Shipment(order_id, carrier, method, address, pieces, Status(status), *others)
-            self.shipments[order_id] = shipment
-            self._stored[order_id] = shipment.version
+        if unknown := [shipment_id(one) for one in self._found.recall(order_ids)]:
+            for row in self._connection.execute(_SHIPMENTS, (unknown,)):
+                order_id, carrier, method, address, pieces, status, *others = row
+                shipment = Shipment(order_id, carrier, method, address, pieces, Status(status), *others)
+                self._found.take(order_id, shipment)
 
     def flush(self) -> None:
         """Write new and changed shipments and what befell them."""
-        new = [one for order_id, one in self.shipments.items() if order_id not in self._stored]
-        changed = [
-            one for order_id, one in self.shipments.items() if self._stored.get(order_id, one.version) != one.version
-        ]
-        setwise.insert(self._connection, shipments, [_row(shipment) for shipment in new])
-        setwise.update(self._connection, shipments, [_change(shipment) for shipment in changed])
+        setwise.insert(self._connection, shipments, [_row(shipment) for shipment in self._found.new])
+        self._found.update(self._connection, _change)
         events = [event for shipment in self.shipments.values() for event in shipment.tracking]
         setwise.insert(self._connection, tracking_events, [_event_row(event) for event in events])
+
+    def committed(self) -> None:
+        """Remember the shipments whose booking was asked for; of the others little is heard again."""
+        for shipment in self.shipments.values():
+            shipment.tracking.clear()
+        self._found.committed(lambda shipment: shipment.status is Status.PENDING)
 
 
 def _row(shipment: Shipment) -> setwise.Row:

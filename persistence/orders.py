@@ -13,6 +13,8 @@ from contexts.money import to_decimal, to_minor
 from contexts.orders.messages import CompleteOrder, PlaceOrder, PricedLine, RefuseReturn, RejectOrder, ReturnOrder
 from contexts.orders.model import Order, OrderEvent, Orders, PriceCopy, Status
 from persistence import setwise
+from persistence.found import Found
+from persistence.memory import Memory
 from persistence.tables.orders import order_events, order_items, orders, price_copies
 
 _ORDERS = """
@@ -35,38 +37,45 @@ _PRICES = """
     FROM price_copies WHERE product_id = ANY(%s)
 """
 
+#: The orders under way that this process placed.
+ORDERS = Memory[Order](most=10_000, weight=lambda order: len(order.lines))
+
 
 class OrderTables(Orders):
     """The orders that a batch of messages is about, within one transaction."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection[Any], memory: Memory[Order] = ORDERS) -> None:
         super().__init__()
         self._connection = connection
-        self._stored: dict[UUID, int] = {}
+        self._found = Found(orders, self.orders, memory, lambda order: (order.version,))
 
     def prefetch(self, messages: Sequence[Message]) -> None:
-        """Lock and load the orders; load the prices of what is ordered."""
+        """Recall, or lock and load, the orders; load the prices of what is ordered."""
         wanted = {one.order_id for one in messages if isinstance(one, _ABOUT_ORDERS)}
-        if wanted:
-            self._load_orders(list(wanted))
+        unknown = self._found.recall(wanted)
+        if unknown:
+            self._load_orders(list(unknown))
         products = {line.product_id for one in messages if isinstance(one, PlaceOrder) for line in one.lines}
         if products:
             self._load_prices(list(products))
 
     def flush(self) -> None:
         """Write new and changed orders with their lines and events, and new price copies."""
-        new = [order for order in self.orders.values() if order.id not in self._stored]
-        changed = [
-            order for order in self.orders.values() if self._stored.get(order.id, order.version) != order.version
-        ]
+        new = self._found.new
         setwise.insert(self._connection, orders, [_order_row(order) for order in new])
         setwise.insert(self._connection, order_items, [row for order in new for row in _item_rows(order)])
-        setwise.update(self._connection, orders, [_order_change(order) for order in changed])
+        self._found.update(self._connection, _order_change)
         events = [event for order in self.orders.values() for event in order.events]
         setwise.insert(self._connection, order_events, event_rows(events))
         latest = {price.id: price for price in sorted(self.new_prices, key=lambda price: price.product_version)}
         copies = [_price_row(price) for price in latest.values()]
         setwise.insert_newer(self._connection, price_copies, copies, version="product_version")
+
+    def committed(self) -> None:
+        """Remember the orders as they are stored now."""
+        for order in self.orders.values():
+            order.events.clear()
+        self._found.committed(lambda order: order.status is Status.PENDING)
 
     def _load_orders(self, ids: list[UUID]) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)
@@ -78,9 +87,7 @@ class OrderTables(Orders):
             items[item["order_id"]].append(item)
         for row in rows:
             lines = in_place(row["id"], items[row["id"]])
-            order = _order(row, tuple(_line(item, row["currency"]) for item in lines))
-            self.orders[order.id] = order
-            self._stored[order.id] = order.version
+            self._found.take(row["id"], _order(row, tuple(_line(item, row["currency"]) for item in lines)))
 
     def _load_prices(self, products: list[UUID]) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)

@@ -13,6 +13,8 @@ from contexts.money import to_decimal, to_minor
 from contexts.orders.messages import AuthorizePayment, CapturePayment, RefundPayment, ReversePayment
 from contexts.orders.payment import OVER, Payment, Payments, Status, payment_id
 from persistence import setwise
+from persistence.found import Found
+from persistence.memory import Memory
 from persistence.orders import event_rows
 from persistence.tables.orders import order_events, payments
 
@@ -24,24 +26,35 @@ _PAYMENTS = """
 
 _PROCESSED = OVER | {Status.AUTHORIZED, Status.CAPTURED}
 
+#: Nothing more is asked in these, as a rule.
+_AT_REST = OVER | {Status.CAPTURED}
+
+#: The payments under way, by order, that this process asked the gateway about.
+PAYMENTS = Memory[Payment]()
+
 
 class PaymentTables(Payments):
     """The payments that a batch of messages is about, within one transaction."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection[Any], memory: Memory[Payment] = PAYMENTS) -> None:
         super().__init__()
         self._connection = connection
-        self._stored: dict[UUID, tuple[int, int]] = {}
+        self._found = Found(
+            payments, self.payments, memory, lambda one: (one.version, one.attempts), ("version", "attempts")
+        )
 
     def prefetch(self, messages: Sequence[Message]) -> None:
-        """Lock and load the payments; of orders without one, load the total."""
+        """Recall, or lock and load, the payments; of orders without one, load the total."""
         kinds = AuthorizePayment | CapturePayment | RefundPayment | ReversePayment
         order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
+        unknown = self._found.recall(order_ids)
+        if unknown:
+            self._load(unknown)
+
+    def _load(self, order_ids: set[UUID]) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)
         for row in cursor.execute(_PAYMENTS, (list(map(payment_id, order_ids)),)):
-            payment = _payment(row)
-            self.payments[payment.order_id] = payment
-            self._stored[payment.id] = (payment.version, payment.attempts)
+            self._found.take(row["order_id"], _payment(row))
         missing = order_ids - self.payments.keys()
         if missing:
             rows = self._connection.execute(
@@ -51,16 +64,16 @@ class PaymentTables(Payments):
 
     def flush(self) -> None:
         """Write new and changed payments with their events."""
-        new = [payment for payment in self.payments.values() if payment.id not in self._stored]
-        changed = [
-            payment
-            for payment in self.payments.values()
-            if self._stored.get(payment.id, (payment.version, payment.attempts)) != (payment.version, payment.attempts)
-        ]
-        setwise.insert(self._connection, payments, [_new_row(payment) for payment in new])
-        setwise.update(self._connection, payments, [_change(payment) for payment in changed])
+        setwise.insert(self._connection, payments, [_new_row(payment) for payment in self._found.new])
+        self._found.update(self._connection, _change)
         events = [event for payment in self.payments.values() for event in payment.events]
         setwise.insert(self._connection, order_events, event_rows(events))
+
+    def committed(self) -> None:
+        """Remember the payments as they are stored now."""
+        for payment in self.payments.values():
+            payment.events.clear()
+        self._found.committed(lambda payment: payment.status not in _AT_REST)
 
 
 def _payment(row: Mapping[str, Any]) -> Payment:

@@ -14,7 +14,7 @@ from psycopg import Connection
 from contexts.messages import Destination
 from persistence.databases import engine
 from persistence.parcels import RELAY_GRACE_SECONDS, DeadLetter, Parcel, separate
-from persistence.setwise import json_text
+from persistence.setwise import Overtaken, json_text
 
 #: Seconds that one statement of a worker may take, waiting for row locks included.
 STATEMENT_SECONDS = 60
@@ -119,11 +119,12 @@ class PostgresStore:
             pooled.close()
 
     def is_passing_fault(self, error: BaseException) -> bool:
-        """Whether the fault is the database's (down, restarted, deadlock), so that the work may simply be repeated."""
+        """Whether the work may simply be repeated: the database is down or was restarted, or others were in the way."""
         if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_FAULTS_OF_THE_STATEMENT):
             return False
         return isinstance(
-            error, psycopg.OperationalError | sqlalchemy.exc.OperationalError | sqlalchemy.exc.TimeoutError
+            error,
+            psycopg.OperationalError | sqlalchemy.exc.OperationalError | sqlalchemy.exc.TimeoutError | Overtaken,
         )
 
     def is_unusable(self, error: BaseException) -> bool:

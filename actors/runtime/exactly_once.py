@@ -121,6 +121,7 @@ class ExactlyOnce:
             requests = {message.id: handler.ask(message.body, repository) for message in fresh}
             repository.flush()
             reached(CrashPoint.BEFORE_ATTEMPT_COMMIT, actor)
+        _tell_committed(repository)
         reached(CrashPoint.BEFORE_CALL, actor)
         asked = [message for message in fresh if requests[message.id] is not None]
         # No transaction is open here: the outside may take its time, and may fail after having done the work.
@@ -228,6 +229,7 @@ class ExactlyOnce:
 
     def _committed(self, parcels: Sequence[Parcel], repository: Repository) -> None:
         self._hand_over([parcel for parcel in parcels if parcel.after_seconds is None])
+        _tell_committed(repository)
         changed_views = getattr(repository, "changed_views", None)
         if changed_views is not None:
             self._refresh(changed_views())
@@ -247,7 +249,7 @@ class ExactlyOnce:
             except Exception as error:
                 if not passes(error):
                     raise
-                logger.warning("the database of %s is away, trying again: %s", self._store.context, error)
+                logger.warning("the database of %s cannot do it now, trying again: %s", self._store.context, error)
             if self._stopping.wait(wait):
                 raise Stopping
             wait = min(wait * 2, 2.0)
@@ -261,3 +263,9 @@ class ExactlyOnce:
                 ids.discard(message.id)
                 kept.append(message)
         return kept
+
+
+def _tell_committed(repository: Repository) -> None:
+    committed = getattr(repository, "committed", None)
+    if committed is not None:
+        committed()

@@ -9,7 +9,11 @@ from contexts.views import View
 
 
 class Repository(Protocol):
-    """A context's storage within one transaction: loads once, is changed in memory, writes once."""
+    """A context's storage within one transaction: loads once, is changed in memory, writes once.
+
+    One that also has `committed()` is told when that is stored for good; one that has `changed_views()` is asked then
+    which views readers should see anew.
+    """
 
     def prefetch(self, messages: Sequence[Message]) -> None:
         """Load, and lock in a fixed order, everything that these messages need."""

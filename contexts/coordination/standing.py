@@ -35,11 +35,11 @@ class Standing:
     stuck_since: datetime | None = None
     ended_at: datetime | None = None
     history: list[Transition] = field(default_factory=list)
+    id: UUID = field(init=False)
 
-    @property
-    def id(self) -> UUID:
-        """The journey's own id; the order's for the saga that places it."""
-        return journey_id(self.saga.name, self.order.order_id)
+    def __post_init__(self) -> None:
+        """Name the journey: as its order where it is the one that places it."""
+        self.id = journey_id(self.saga.name, self.order.order_id)
 
     @property
     def status(self) -> Status:

@@ -1,9 +1,9 @@
 """What an order's journey can be and do: its statuses, the lines of its audit trail, and how long it waits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 #: How long a command that has to succeed (retriable, compensation) waits before it is sent again: at first, at most.
 #: Longer than one message is tried before it is dead, so that the sweep never sends a second copy of a command while
@@ -38,8 +38,7 @@ class Status(StrEnum):
 FINAL = frozenset({Status.COMPLETED, Status.UNDONE})
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One line of the audit trail: what happened at which step, why, and what else is to be known of it."""
 
     sequence: int

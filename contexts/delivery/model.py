@@ -66,10 +66,11 @@ class Shipment:
     shipped_at: datetime | None = None
     recall_refusal: str | None = None
     tracking: list[TrackingEvent] = field(default_factory=list)
+    id: UUID = field(init=False)
 
-    @property
-    def id(self) -> UUID:
-        return shipment_id(self.order_id)
+    def __post_init__(self) -> None:
+        """Name the shipment after its order."""
+        self.id = shipment_id(self.order_id)
 
     def book(self) -> CarrierRequest | None:
         """Begin to book, or to ask again what became of it; None if the answer is known."""

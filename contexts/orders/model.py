@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from contexts.catalog.messages import ProductChanged
@@ -65,8 +65,7 @@ class PriceCopy:
     product_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderEvent:
+class OrderEvent(NamedTuple):
     """One change of an order or of its payment; `sequence` counts within the one it changed (`subject_id`)."""
 
     order_id: UUID

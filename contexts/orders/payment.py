@@ -48,10 +48,11 @@ class Payment:
     attempts: int = 0
     version: int = 0
     events: list[OrderEvent] = field(default_factory=list)
+    id: UUID = field(init=False)
 
-    @property
-    def id(self) -> UUID:
-        return payment_id(self.order_id)
+    def __post_init__(self) -> None:
+        """Name the payment after its order."""
+        self.id = payment_id(self.order_id)
 
     @property
     def was_captured(self) -> bool:

@@ -50,6 +50,20 @@ CREATE INDEX idx_dead_letters_status_died_at ON dead_letters (status, died_at);
 CREATE INDEX idx_dead_letters_correlation_id ON dead_letters (correlation_id)
 """
 
+# pglz, PostgreSQL's own choice, took a sixteenth of its time for an order. A row lives for milliseconds, so where lz4
+# was left out of the server nothing is compressed at all.
+_COMPRESS_LIGHTLY = """
+DO $$ BEGIN
+    ALTER TABLE outbox ALTER payload SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    ALTER TABLE outbox ALTER payload SET STORAGE EXTERNAL;
+END $$
+"""
+
+_COMPRESS_BY_DEFAULT = """
+ALTER TABLE outbox ALTER payload SET COMPRESSION DEFAULT, ALTER payload SET STORAGE EXTENDED
+"""
+
 
 def create_messaging_tables() -> None:
     """Create inbox, outbox and dead_letters."""
@@ -60,3 +74,13 @@ def create_messaging_tables() -> None:
 def drop_messaging_tables() -> None:
     """Drop inbox, outbox and dead_letters with all that is in them."""
     op.execute("DROP TABLE dead_letters, outbox, inbox")
+
+
+def compress_outbox_lightly() -> None:
+    """Have payloads compressed by lz4, or not at all."""
+    op.execute(_COMPRESS_LIGHTLY)
+
+
+def compress_outbox_by_default() -> None:
+    """Have payloads compressed as PostgreSQL compresses by default."""
+    op.execute(_COMPRESS_BY_DEFAULT)

@@ -101,7 +101,7 @@ def test_an_order_whose_carrier_does_not_answer_in_time_is_undone(shop: Shop) ->
     shop.place(order)
     step = "SELECT 1 FROM sagas WHERE id = %s AND current_step = 'ship'"
     eventually(lambda: shop.platform.rows("coordination", step, order.order_id))
-    overdue = "UPDATE sagas SET due_at = now() WHERE id = %s RETURNING 1"
+    overdue = "UPDATE sagas SET due_at = now(), look_at = now() WHERE id = %s RETURNING 1"
     shop.platform.rows("coordination", overdue, order.order_id)
     # The scheduler's next tick finds it.
     given_up = "SELECT 1 FROM sagas WHERE id = %s AND status = 'COMPENSATING'"

@@ -26,8 +26,9 @@ from contexts.orders.messages import (
 )
 from persistence.coordination import JourneyTables
 from persistence.journey_views import JourneyViews
+from persistence.memory import Memory
 from persistence.postgres_store import PostgresStore
-from persistence.remembered_orders import RememberedOrders
+from persistence.setwise import Overtaken
 
 from .conftest import Open
 from .transactions import loaded
@@ -63,7 +64,7 @@ def take(store: PostgresStore, *events: JourneyEvent, at: datetime = NOW) -> lis
 
 def of_another_process(connection: Connection[Any]) -> JourneyTables:
     """A repository that remembers nothing."""
-    return JourneyTables(connection, remembered=RememberedOrders())
+    return JourneyTables(connection, memory=Memory())
 
 
 def journey_of(store: PostgresStore, order: OrderPlaced) -> Journey:
@@ -255,32 +256,39 @@ def test_a_step_that_is_due_earlier_than_the_one_before_is_looked_at_earlier(sto
     assert look_at(store, order) == NOW + PLACE_ORDER.steps[1].deadline
 
 
-def test_only_so_much_is_remembered_and_nothing_of_journeys_that_ended() -> None:
-    remembered = RememberedOrders(most_lines=2)
-    begun = [Journey(an_order(), PLACE_ORDER) for _ in range(3)]
-
-    remembered.remember(begun)
-
-    assert [remembered.get(journey.id) for journey in begun] == [None, begun[1].order, begun[2].order]
-    begun[2].course = Status.COMPLETED
-    remembered.remember(begun[1:])
-    assert [remembered.get(journey.id) for journey in begun[1:]] == [begun[1].order, None]
-
-
-def test_an_order_is_remembered_from_its_first_step_to_its_last(store: PostgresStore) -> None:
-    order, remembered = an_order(), RememberedOrders()
+def test_a_journey_is_remembered_from_its_first_step_to_its_last(store: PostgresStore) -> None:
+    order, memory = an_order(), Memory[Journey]()
 
     def of_this_process(connection: Connection[Any]) -> JourneyTables:
-        return JourneyTables(connection, remembered=remembered)
+        return JourneyTables(connection, memory=memory)
 
     for event in (order, StockUnavailable(order_id=order.order_id, product_id=None, requested=1, available=0)):
-        with loaded(store, of_this_process, event) as journeys:
+        with loaded(store, of_this_process, event, remember=True) as journeys:
             list(journeys.receive(event, NOW))
-        assert remembered.get(order.order_id) == order
+        assert memory.peek(order.order_id) == journey_of(store, order)
 
     rejected = rejection(order)
-    with loaded(store, of_this_process, rejected) as journeys:
+    with loaded(store, of_this_process, rejected, remember=True) as journeys:
         list(journeys.receive(rejected, NOW))
 
-    assert remembered.get(order.order_id) is None
+    assert memory.peek(order.order_id) is None
     assert journey_of(store, order).status is Status.UNDONE
+
+
+def test_a_step_that_another_worker_took_is_not_taken_again_from_memory(store: PostgresStore) -> None:
+    order, memory = an_order(), Memory[Journey]()
+
+    def of_this_process(connection: Connection[Any]) -> JourneyTables:
+        return JourneyTables(connection, memory=memory)
+
+    with loaded(store, of_this_process, order, remember=True) as journeys:
+        list(journeys.receive(order, NOW))
+    with loaded(store, of_another_process, reserved(order)) as journeys:
+        list(journeys.receive(reserved(order), NOW))
+
+    with pytest.raises(Overtaken), loaded(store, of_this_process, reserved(order)) as journeys:
+        list(journeys.receive(reserved(order), NOW))
+    with loaded(store, of_this_process, reserved(order)) as journeys:
+        assert list(journeys.receive(reserved(order), NOW)) == []
+
+    assert journey_of(store, order).version == 3

@@ -52,9 +52,9 @@ from .own_schemas import own_schema
 from .transactions import loaded
 
 VERSIONS = "persistence.migrations.coordination.versions"
-#: The revision that made STUCK a state of its own.
+#: The revision that made STUCK a state of its own, and those since that its downgrade builds upon.
 REVISION = import_module(f"{VERSIONS}.0002_stuck_journeys")
-NEWEST = import_module(f"{VERSIONS}.0004_look_at")
+SINCE = [import_module(f"{VERSIONS}.{name}") for name in ("0005_light_steps", "0004_look_at")]
 
 WHO = {"by": "olga", "why": "it has to be"}
 
@@ -394,7 +394,8 @@ def test_the_revision_before_does_not_come_back_while_a_journey_is_stuck(
 
     assert connection.execute("SELECT status, stuck_since FROM sagas").fetchone() == ("STUCK", NOW + timedelta(hours=3))
     take(store, ResumeJourney(order_id=order.order_id, **WHO))
-    connection.execute(NEWEST.DOWNGRADE)
+    for newer in SINCE:
+        connection.execute(newer.DOWNGRADE)
     connection.execute(REVISION.DOWNGRADE)
     assert connection.execute("SELECT status FROM sagas").fetchall() == [("RUNNING",)]
 
@@ -410,6 +411,7 @@ def test_the_revision_before_does_not_come_back_while_an_order_returns(
         connection.execute(REVISION.DOWNGRADE)
 
     take(store, *answers(order, ShipmentRecalled, PaymentRefunded, StockReturned, OrderReturned))
-    connection.execute(NEWEST.DOWNGRADE)
+    for newer in SINCE:
+        connection.execute(newer.DOWNGRADE)
     connection.execute(REVISION.DOWNGRADE)
     assert connection.execute("SELECT count(*) FROM sagas").fetchone() == (2,)
