@@ -29,6 +29,9 @@ Operation = InsertOne[Document] | UpdateOne | UpdateMany
 
 _DUPLICATE_KEY = 11000
 
+#: Message ids that are remembered as unseen. Far more than batches at work have are what failed work left behind.
+_MOST_REMEMBERED = 10_000
+
 
 class OvertakenError(Exception):
     """Raised when another transaction inserted the same key in the meantime; repeated, the work finds it there."""
@@ -63,10 +66,16 @@ class MongoTransaction:
     """One transaction. Repositories read and write through its connection."""
 
     connection: MongoConnection
+    found_unseen: set[UUID]  # by transactions before this one, within this process
 
     def receive(self, ids: Sequence[UUID]) -> set[UUID]:
-        """Enter message ids in the inbox; return those that were not there before. Raises `OvertakenError`."""
-        fresh = self.unseen(ids)  # a duplicate key would end the whole transaction, so look first
+        """Enter message ids in the inbox; return those that were not there before. Raises `OvertakenError`.
+
+        A duplicate key ends the whole transaction, so it looks first. For what was looked for just now it is spared
+        that, once: if another was faster meanwhile, the work is repeated, and then it looks.
+        """
+        fresh = set(ids) if self.found_unseen.issuperset(ids) else self.unseen(ids)
+        self.found_unseen.difference_update(ids)
         now = datetime.now(UTC)
         entries = [InsertOne({"_id": identity, "received_at": now}) for identity in sorted(fresh)]
         self.connection.write("inbox", entries)
@@ -74,9 +83,10 @@ class MongoTransaction:
 
     def unseen(self, ids: Sequence[UUID]) -> set[UUID]:
         """Return the ids that are not in the inbox, without entering them."""
-        return set(ids) - {
-            found["_id"] for found in self.connection.find("inbox", {"_id": {"$in": list(ids)}}, ["_id"])
-        }
+        seen = {found["_id"] for found in self.connection.find("inbox", {"_id": {"$in": list(ids)}}, ["_id"])}
+        unseen = set(ids) - seen
+        self.found_unseen.update(unseen)
+        return unseen
 
     def forget(self, ids: Sequence[UUID]) -> None:
         """Take ids out of the inbox again: their messages are to be tried once more."""
@@ -113,6 +123,7 @@ class MongoStore:
         self.context = context
         opened = notifications_database() if database is None else database
         self._database = opened.with_options(write_concern=WriteConcern("majority"))
+        self._found_unseen: set[UUID] = set()
 
     @contextmanager
     def transaction(self) -> Iterator[MongoTransaction]:
@@ -124,7 +135,9 @@ class MongoStore:
             self._database.client.start_session() as session,
             session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority")),
         ):
-            yield MongoTransaction(MongoConnection(self._database, session))
+            if len(self._found_unseen) > _MOST_REMEMBERED:
+                self._found_unseen.clear()
+            yield MongoTransaction(MongoConnection(self._database, session), self._found_unseen)
 
     def is_passing_fault(self, error: BaseException) -> bool:
         """Whether the fault is the database's (down, restarted, write conflict), so that the same work may be repeated.

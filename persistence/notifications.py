@@ -9,9 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from bson import ObjectId
-from pymongo import InsertOne, UpdateOne
+from pymongo import InsertOne, UpdateMany, UpdateOne
 
 from contexts.messages import Message
+from contexts.notifications.mail import MailRequest
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.notifications.model import Notification, Notifications, Preferences, Status, Template
 from contexts.notifications.occasions import notification_key, occasion_of
@@ -32,15 +33,22 @@ class NotificationCollections(Notifications):
         self._stored_templates: dict[tuple[str, str, int], Template] = {}
         self._stored_preferences: dict[UUID, Preferences] = {}
         self._stored_notifications: dict[str, Notification] = {}
+        self._unwritten: list[OrderClosed] = []
 
     def prefetch(self, messages: Sequence[Message]) -> None:
-        """Load the notifications, preferences and templates that the messages need."""
-        closed = [message for message in messages if isinstance(message, OrderClosed)]
-        put = {message.name for message in messages if isinstance(message, PutTemplate)}
-        customers = {message.customer_id for message in messages if isinstance(message, OrderClosed | PutPreferences)}
-        self._load_notifications({notification_key(event) for event in closed})
-        self._load_preferences(customers)
-        self._load_templates(put, {occasion_of(event).template for event in closed})
+        """Load the notifications that the messages are about, and the preferences and templates that they put."""
+        self._unwritten = [message for message in messages if isinstance(message, OrderClosed)]
+        self._load_notifications({notification_key(event) for event in self._unwritten})
+        self._load_preferences({message.customer_id for message in messages if isinstance(message, PutPreferences)})
+        self._load_templates({message.name for message in messages if isinstance(message, PutTemplate)}, set())
+
+    def begin(self, event: OrderClosed) -> MailRequest | None:
+        """Record an attempt. With the first come the preferences and templates of all: to conclude takes none."""
+        if self._unwritten:
+            self._load_preferences({closed.customer_id for closed in self._unwritten})
+            self._load_templates(set(), {occasion_of(closed).template for closed in self._unwritten})
+            self._unwritten = []
+        return super().begin(event)
 
     def flush(self) -> None:
         """Insert what is new, update what was changed. Raises `OvertakenError` if another did so in the meantime."""
@@ -51,41 +59,40 @@ class NotificationCollections(Notifications):
         self._connection.write("templates", [_template_write(template, now) for template in templates])
         preferences = _changed(self._stored_preferences, self.preferences)
         self._connection.write("preferences", [_preferences_write(one, now) for one in preferences])
-        changed = _changed(self._stored_notifications, self.notifications)
-        writes = [self._notification_write(one, now) for one in sorted(changed, key=lambda one: one.key)]
-        self._connection.write("notifications", writes)
+        changed = sorted(_changed(self._stored_notifications, self.notifications), key=lambda one: one.key)
+        known = [one for one in changed if one.key in self._stored_notifications]
+        new = [one for one in changed if one.key not in self._stored_notifications]
+        inserts = [InsertOne(_notification_document(one, now)) for one in new]
+        self._connection.write("notifications", [*inserts, *_progress_writes(known, now)])
 
     def _load_notifications(self, keys: set[str]) -> None:
         if keys:
             for document in self._connection.find("notifications", {"key": {"$in": sorted(keys)}}):
-                self.notifications[document["key"]] = _notification(document)
-        self._stored_notifications = dict(self.notifications)
+                notification = _notification(document)
+                self._stored_notifications[notification.key] = notification
+                self.notifications.setdefault(notification.key, notification)
 
     def _load_preferences(self, customers: set[UUID]) -> None:
         if customers:
             wanted = {"customer_id": {"$in": sorted(map(str, customers))}}
             for document in self._connection.find("preferences", wanted):
                 preferences = _preferences(document)
-                self.preferences[preferences.customer_id] = preferences
-        self._stored_preferences = dict(self.preferences)
+                self._stored_preferences[preferences.customer_id] = preferences
+                self.preferences.setdefault(preferences.customer_id, preferences)
 
     def _load_templates(self, put: set[str], used: set[str]) -> None:
         """Load all versions of the templates that are put, and of those that are used only the one in use."""
         self._find_templates(used - put, {"active": True})
         # Where none is in use: was it switched off, or never written?
         self._find_templates((put | used) - {name for name, _, _ in self.templates}, {})
-        self._stored_templates = dict(self.templates)
 
     def _find_templates(self, names: Iterable[str], condition: Document) -> None:
         if wanted := sorted(names):
             for document in self._connection.find("templates", {"name": {"$in": wanted}} | condition):
                 template = _template(document)
-                self.templates[template.name, template.channel, template.version] = template
-
-    def _notification_write(self, notification: Notification, now: datetime) -> Operation:
-        if notification.key in self._stored_notifications:
-            return UpdateOne({"key": notification.key}, {"$set": _progress(notification, now)})
-        return InsertOne(_notification_document(notification, now))
+                key = template.name, template.channel, template.version
+                self._stored_templates[key] = template
+                self.templates.setdefault(key, template)
 
 
 def _changed(stored: dict[Any, Any], current: dict[Any, Any]) -> list[Any]:
@@ -162,6 +169,14 @@ def _notification(document: Document) -> Notification:
     )
 
 
+def _progress_writes(notifications: Sequence[Notification], now: datetime) -> list[Operation]:
+    """Update at once all that have come equally far: mostly the whole batch, at two thirds of MongoDB's work."""
+    keys_by_progress: dict[tuple[tuple[str, Any], ...], list[str]] = {}
+    for one in notifications:
+        keys_by_progress.setdefault(tuple(_progress(one, now).items()), []).append(one.key)
+    return [UpdateMany({"key": {"$in": keys}}, {"$set": dict(progress)}) for progress, keys in keys_by_progress.items()]
+
+
 def _progress(notification: Notification, now: datetime) -> Document:
     """What changes about a notification."""
     return {
@@ -169,9 +184,14 @@ def _progress(notification: Notification, now: datetime) -> Document:
         "status": notification.status.value,
         "attempts": notification.attempts,
         "last_error": notification.last_error,
-        "sent_at": notification.sent_at,
+        "sent_at": notification.sent_at and _in_milliseconds(notification.sent_at),
         "updated_at": now,
     }
+
+
+def _in_milliseconds(time: datetime) -> datetime:
+    """Round down as BSON does, so that times which it keeps as one are one here."""
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 def _notification_document(notification: Notification, now: datetime) -> Document:

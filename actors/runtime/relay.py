@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import uvloop
+
 from actors.runtime.back_off import INBOX_MEMORY
 from actors.runtime.crash_points import CrashPoint, reached
 from contexts.subscriptions import QUEUES
@@ -29,8 +31,8 @@ SWEEP_LIMIT = 500
 #: Parcels held in memory for RabbitMQ to come back; more are left to the sweep, which is slower.
 HELD_AT_MOST = 10_000
 
-#: Seconds that confirmed parcels gather before one statement deletes them.
-DELETE_SECONDS = 0.01
+#: Seconds that confirmed parcels gather before one statement deletes them. One that a crash leaves is only sent again.
+DELETE_SECONDS = 0.05
 
 #: Seconds between two times that old inbox rows are deleted.
 FORGET_SECONDS = 600.0
@@ -42,7 +44,7 @@ class Relay:
     def __init__(self, store: Any, rabbitmq_url: str) -> None:
         self._store = store
         self._url = rabbitmq_url
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"relay-{store.context}", daemon=True)
         self._under_way: set[UUID] = set()
         self._held: list[Parcel] = []

@@ -6,7 +6,7 @@ And what the mails say where a shop has written no templates of its own.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
+from html import unescape
 from typing import Any, Protocol
 from uuid import NAMESPACE_OID, UUID
 
@@ -72,41 +72,23 @@ class Mail(Protocol):
         ...
 
 
-_BLOCKS = {"br", "div", "h1", "h2", "h3", "li", "p", "table", "tr"}
-_UNSEEN = {"head", "script", "style"}
+#: What stands between the texts of a page: what no reader sees, comments, and tags with the name that tells their kind.
+_MARKUP = re.compile(
+    r"""<(head|script|style)\b [^>]*> .*? (?: </\1\s*> | \Z)
+      | <!-- .*? (?: --> | \Z)
+      | </? (?P<tag> [a-z][^\s/>]*) (?: "[^"]*" | '[^']*' | [^"'<>] )* >
+      | <[/!?a-z] [^<>]* >""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
 
-
-class _SeenText(HTMLParser):
-    """Collects what a reader of the HTML sees; blocks begin lines, cells are set apart by a space."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._unseen += tag in _UNSEEN
-        self._apart(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen -= tag in _UNSEEN and self._unseen > 0
-        if tag != "br":
-            self._apart(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(re.sub(r"\s+", " ", data))
-
-    def _apart(self, tag: str) -> None:
-        self.parts.append("\n" if tag in _BLOCKS else " " if tag in ("td", "th") else "")
+#: Blocks begin lines, cells are set apart by a space.
+_SET_APART = dict.fromkeys(("br", "div", "h1", "h2", "h3", "li", "p", "table", "tr"), "\n") | {"td": " ", "th": " "}
 
 
 def plain_text(html: str) -> str:
     """Return the text of an HTML page, without empty lines."""
-    parser = _SeenText()
-    parser.feed(html)
-    parser.close()
-    lines = (" ".join(line.split()) for line in "".join(parser.parts).splitlines())
+    marked = _MARKUP.sub(lambda found: _SET_APART.get((found["tag"] or "").lower(), ""), " ".join(html.split()))
+    lines = (" ".join(unescape(line).split()) for line in marked.split("\n"))
     return "\n".join(line for line in lines if line)
 
 

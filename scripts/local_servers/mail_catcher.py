@@ -12,28 +12,28 @@ import signal
 import time
 from pathlib import Path
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+import uvloop
+
+from local_servers.smtp_dialogue import Envelope, SmtpDialogue
 
 
 class Catcher:
     """Keeps messages as Maildir prescribes: written in `tmp/`, then moved to `new/` in one step."""
 
     def __init__(self, maildir: Path) -> None:
-        self._maildir = maildir
         self._number = itertools.count(1)
         for part in ("tmp", "new", "cur"):
             (maildir / part).mkdir(parents=True, exist_ok=True)
+        self._drafts, self._kept = str(maildir / "tmp"), str(maildir / "new")
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 (aiosmtpd's name)
-        """Keep the message; its sender is told once the file has its final name."""
+    def keep(self, envelope: Envelope, content: bytes) -> None:
+        """Return once the message has its final name."""
         name = f"{time.time_ns()}.{os.getpid()}_{next(self._number)}.localhost"
-        recipients = ", ".join(envelope.rcpt_tos)
-        head = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {recipients}\r\n".encode()
-        content = envelope.content or b""
-        draft = self._maildir / "tmp" / name
-        draft.write_bytes(head + (content.encode() if isinstance(content, str) else content))
-        draft.rename(self._maildir / "new" / name)
-        return "250 kept"
+        head = f"X-Envelope-From: {envelope.sender}\r\nX-Envelope-To: {', '.join(envelope.recipients)}\r\n"
+        draft = f"{self._drafts}/{name}"
+        with open(draft, "xb") as file:
+            file.write(head.encode() + content)
+        os.rename(draft, f"{self._kept}/{name}")
 
 
 async def serve(port: int, maildir: Path) -> None:
@@ -41,11 +41,7 @@ async def serve(port: int, maildir: Path) -> None:
     loop, catcher, ended = asyncio.get_running_loop(), Catcher(maildir), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server = await loop.create_server(
-        lambda: SMTP(catcher, hostname="localhost", enable_SMTPUTF8=True, ident="First Viscount mail catcher"),
-        host="127.0.0.1",
-        port=port,
-    )
+    server = await loop.create_server(lambda: SmtpDialogue(catcher.keep), host="127.0.0.1", port=port)
     await ended.wait()
     server.close()
 
@@ -56,7 +52,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--maildir", type=Path, required=True, help="directory that keeps the messages")
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.maildir))
+    uvloop.run(serve(options.port, options.maildir))
 
 
 if __name__ == "__main__":

@@ -1,30 +1,23 @@
 """The notifications' actors on a real MongoDB and a real mail server that can be told to refuse or to hang up."""
 
-import asyncio
-import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pymongo.database import Database
 
-from actors.gateways.addresses import InvalidAddress
-from actors.gateways.smtp_mail import SmtpMail, SmtpServer, smtp_server
+from actors.gateways.smtp_connection import SmtpServer
+from actors.gateways.smtp_mail import SmtpMail
 from actors.notifications import NOTIFICATIONS
 from actors.runtime.back_off import BackOff
 from actors.runtime.exactly_once import ExactlyOnce
 from actors.runtime.handlers import AskingHandler, Handler
 from contexts.messages import Message, Stamped, first_cause
-from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unknown
+from contexts.notifications.mail import MailRequest, Outcome
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.notifications.model import Notifications
 from contexts.orders.messages import OrderClosed, OrderCompleted, OrderRejected, OrderReturned, ReturnRefused
@@ -35,169 +28,20 @@ from persistence.mongo_store import MongoStore
 from persistence.notifications import NotificationCollections
 from persistence.parcels import Parcel
 
+from .gateways.mail_servers import MailServer, free_port, serving
+
 Documents = Database[dict[str, Any]]
-
-
-@dataclass
-class MailServer:
-    """Keeps what it takes. `answers` are given to recipients (RCPT) or contents (DATA); "hang up" drops the line."""
-
-    taken: list[EmailMessage] = field(default_factory=list)
-    recipients: dict[str, str] = field(default_factory=dict)
-    answers: dict[str, str] = field(default_factory=dict)
-    connections: int = 0
-    port: int = 0
-
-    async def handle_EHLO(  # noqa: N802 (aiosmtpd's name)
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        self.connections += 1
-        session.host_name = hostname
-        return responses
-
-    async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        answer = self.recipients.get(address, "250 welcome")
-        if answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return answer
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        assert isinstance(envelope.content, bytes)
-        answer = self.answers.get(envelope.rcpt_tos[0], "250 kept")
-        if answer[0] == "2" or answer == "hang up":
-            self.taken.append(message_from_bytes(envelope.content, EmailMessage, policy=default))
-        if answer == "hang up":
-            assert isinstance(server.transport, asyncio.Transport)
-            server.transport.abort()
-        return answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def log_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword) -> AuthResult:
-    return AuthResult(success=data.login == b"shop" and data.password == b"s@cret", handled=False)
 
 
 @pytest.fixture
 def mail_server() -> Iterator[MailServer]:
-    server = MailServer(port=free_port())
-    options: dict[str, Any] = {"authenticator": log_in, "auth_require_tls": False, "ready_timeout": 20}
-    controller = Controller(server, hostname="127.0.0.1", port=server.port, **options)
-    controller.start()
-    yield server
-    controller.stop()
+    with serving(MailServer()) as server:
+        yield server
 
 
 @pytest.fixture
 def smtp(mail_server: MailServer) -> SmtpMail:
     return SmtpMail(SmtpServer("127.0.0.1", mail_server.port), timeout_seconds=5)
-
-
-def a_mail(recipient: str = "jane@home.example") -> MailRequest:
-    return MailRequest(
-        f"<{uuid4()}@firstviscount.example>", recipient, "Bestätigt", "<p>Grüße &amp; Dank</p>", UUID(int=7)
-    )
-
-
-def kinds(outcomes: Any) -> list[type]:
-    return [type(outcome) for outcome in outcomes]
-
-
-def test_a_mail_carries_its_message_id_its_order_and_both_bodies(mail_server: MailServer, smtp: SmtpMail) -> None:
-    request = a_mail()
-
-    assert smtp.perform([request]) == [Sent()]
-
-    (mail,) = mail_server.taken
-    assert (mail["Message-ID"], mail["X-Order-Id"]) == (request.message_id, str(request.order_id))
-    assert (mail["From"], mail["To"]) == ("First Viscount <shop@firstviscount.example>", "jane@home.example")
-    assert mail["Subject"] == "Bestätigt"
-    bodies = {part.get_content_type(): part.get_content().strip() for part in mail.iter_parts()}
-    assert bodies == {"text/plain": "Grüße & Dank", "text/html": "<p>Grüße &amp; Dank</p>"}
-
-
-def test_a_batch_takes_one_connection(mail_server: MailServer, smtp: SmtpMail) -> None:
-    requests = [a_mail(f"{n}@home.example") for n in range(20)]
-
-    assert kinds(smtp.perform(requests)) == [Sent] * 20
-    assert [mail["To"] for mail in mail_server.taken] == [request.recipient for request in requests]
-    assert mail_server.connections == 1
-
-
-@pytest.mark.parametrize("place", ["recipients", "answers"])
-def test_a_refusal_for_good_bounces_and_one_for_now_leaves_it_open(
-    mail_server: MailServer, smtp: SmtpMail, place: str
-) -> None:
-    getattr(mail_server, place).update(
-        {"gone@home.example": "550 no such mailbox", "full@home.example": "452 mailbox full, later"}
-    )
-
-    outcomes = smtp.perform([a_mail("gone@home.example"), a_mail("full@home.example"), a_mail()])
-
-    assert outcomes == [Bounced("550 no such mailbox"), Unknown("452 mailbox full, later"), Sent()]
-    assert mail_server.connections == 1
-
-
-def test_a_server_that_hangs_up_before_its_answer_leaves_that_mail_open_and_sends_the_others(
-    mail_server: MailServer, smtp: SmtpMail
-) -> None:
-    mail_server.answers["jane@home.example"] = "hang up"
-
-    outcomes = smtp.perform([a_mail("a@home.example"), a_mail(), a_mail("b@home.example")])
-
-    assert kinds(outcomes) == [Sent, Unknown, Sent]
-    assert mail_server.connections == 2
-
-
-def test_a_server_that_hangs_up_again_and_again_is_left_alone(mail_server: MailServer, smtp: SmtpMail) -> None:
-    mail_server.answers["jane@home.example"] = "hang up"
-
-    assert kinds(smtp.perform([a_mail() for _ in range(5)])) == [Unknown] * 5
-    assert mail_server.connections == 2
-
-
-def test_a_server_that_closes_its_session_with_421_leaves_that_mail_open_and_sends_the_others(
-    mail_server: MailServer, smtp: SmtpMail
-) -> None:
-    mail_server.recipients["jane@home.example"] = "421 closing"
-
-    assert kinds(smtp.perform([a_mail(), a_mail("b@home.example")])) == [Unknown, Sent]
-
-
-def test_without_a_mail_server_every_mail_stays_open() -> None:
-    outcomes = SmtpMail(SmtpServer("127.0.0.1", free_port())).perform([a_mail(), a_mail()])
-
-    assert kinds(outcomes) == [Unknown, Unknown]
-
-
-def test_an_address_that_cannot_be_written_bounces_and_harms_no_other(mail_server: MailServer, smtp: SmtpMail) -> None:
-    requests = [a_mail(wrong) for wrong in ("a@b@c", "a,b@c.example", "a@", "x\r\nDATA@c.example", "")]
-
-    assert kinds(smtp.perform([*requests, a_mail()])) == [Bounced] * 5 + [Sent]
-    assert [mail["To"] for mail in mail_server.taken] == ["jane@home.example"]
-
-
-def test_who_has_a_password_logs_in_and_who_has_a_wrong_one_is_told_without_it(mail_server: MailServer) -> None:
-    right = smtp_server(f"smtp://shop:s%40cret@127.0.0.1:{mail_server.port}")
-    (refused,) = SmtpMail(replace(right, password="s@cr3t")).perform([a_mail()])
-
-    assert SmtpMail(right).perform([a_mail()]) == [Sent()]
-    assert isinstance(refused, Unknown)
-    assert "535" in refused.reason
-    assert "s@cr3t" not in refused.reason
-    assert "s@cret" not in repr(right)
-
-
-@pytest.mark.parametrize("wrong", ["http://127.0.0.1:25", "smtp://", "smtp://host:mail", "127.0.0.1:25"])
-def test_an_address_of_a_mail_server_reads_smtp(wrong: str) -> None:
-    with pytest.raises(InvalidAddress, match="SMTP_URL"):
-        smtp_server(wrong)
 
 
 @pytest.fixture
@@ -291,7 +135,7 @@ def test_a_cancelled_order_a_return_and_its_refusal_are_each_told_once(
 
     for event in events:
         worker.process(event)
-        worker.process(replace(event, id=uuid4()))
+        worker.process(event._replace(id=uuid4()))
 
     assert [mail["Subject"] for mail in mail_server.taken] == [
         "Order FV-1 is cancelled",
@@ -312,7 +156,7 @@ def test_a_message_that_comes_twice_makes_one_mail(worker: Worker, mail_server: 
 
     worker.process(event, event)
     worker.process(event)
-    worker.process(replace(event, id=uuid4()))
+    worker.process(event._replace(id=uuid4()))
 
     assert len(mail_server.taken) == 1
 

@@ -20,7 +20,8 @@ def test_a_shipment_that_was_booked_too_late_for_its_journey_is_undone_with_ever
     eventually(lambda: shop.platform.rows("delivery", scheduled, order.order_id))
     eventually(lambda: not shop.platform.rows("delivery", "SELECT 1 FROM outbox"))
     late = shop.platform.host.take("coordination")
-    shop.platform.rows("coordination", "UPDATE sagas SET due_at = now(), look_at = now() WHERE id = %s RETURNING 1", order.order_id)
+    overdue = "UPDATE sagas SET due_at = now(), look_at = now() WHERE id = %s RETURNING 1"
+    shop.platform.rows("coordination", overdue, order.order_id)
     shop.platform.start("coordination")
     given_up = "SELECT 1 FROM sagas WHERE id = %s AND status <> 'RUNNING'"
     eventually(lambda: shop.platform.rows("coordination", given_up, order.order_id))

@@ -87,6 +87,21 @@ def test_looking_for_unseen_messages_enters_nothing(store: MongoStore) -> None:
         assert transaction.unseen([seen, unseen]) == {unseen}
 
 
+def test_what_was_found_unseen_and_then_received_elsewhere_is_a_passing_fault_and_then_found_done(
+    store: MongoStore, database: Database[dict[str, Any]]
+) -> None:
+    ours, theirs = uuid4(), uuid4()
+    with store.transaction() as transaction:
+        transaction.unseen([ours, theirs])
+    receive(MongoStore("notifications", database), theirs)
+
+    with pytest.raises((PyMongoError, OvertakenError)) as fault:
+        receive(store, ours, theirs)
+
+    assert store.is_passing_fault(fault.value)
+    assert receive(store, ours, theirs) == {ours}
+
+
 def test_a_message_that_is_forgotten_can_be_received_again(store: MongoStore) -> None:
     kept, again = uuid4(), uuid4()
     with store.transaction() as transaction:

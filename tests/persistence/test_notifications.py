@@ -10,7 +10,7 @@ from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
 from contexts.messages import Message
-from contexts.notifications.mail import MailRequest, Outcome, Sent, Unknown, default_templates
+from contexts.notifications.mail import Bounced, MailRequest, Outcome, Sent, Unknown, default_templates
 from contexts.notifications.messages import PutPreferences, PutTemplate
 from contexts.notifications.model import NoTemplateError, Notifications, Status
 from contexts.notifications.occasions import notification_key
@@ -242,3 +242,39 @@ def test_in_a_batch_each_order_is_told_apart(store: MongoStore, database: Docume
 
     assert [request is None for request in requests] == [True] * 25 + [False] * 25
     assert database["notifications"].count_documents({"status": "SENDING"}) == 25
+
+
+def test_each_mail_of_a_batch_keeps_its_own_outcome(store: MongoStore, database: Documents) -> None:
+    outcomes: list[Outcome] = [Sent(), Unknown("452 later"), Bounced("550 no such mailbox"), Sent()]
+    events = [an_order() for _ in outcomes]
+    begin(store, events[3])
+    within(store, events, lambda notifications: [notifications.begin(event) for event in events])
+
+    def conclude_all(notifications: Notifications) -> None:
+        for event, outcome in zip(events, outcomes, strict=True):
+            notifications.conclude(event, outcome)
+
+    within(store, events, conclude_all)
+
+    kept = {found["key"]: found for found in database["notifications"].find()}
+    told = [kept[notification_key(event)] for event in events]
+    assert [(one["status"], one["attempts"], one["last_error"]) for one in told] == [
+        ("SENT", 1, None),
+        ("SENDING", 1, "452 later"),
+        ("FAILED", 1, "550 no such mailbox"),
+        ("SENT", 2, None),
+    ]
+
+
+def test_words_that_are_put_and_used_within_one_transaction_are_kept(store: MongoStore, database: Documents) -> None:
+    event, command = an_order(), words(2)
+    put(store, words(1))
+
+    def put_and_begin(notifications: Notifications) -> MailRequest | None:
+        notifications.put_template(command)
+        return notifications.begin(event)
+
+    request = within(store, [command, event], put_and_begin)
+
+    assert request.subject == "Version 2"
+    assert database["templates"].distinct("version", {"active": True}) == [2]
