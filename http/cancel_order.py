@@ -13,7 +13,6 @@ from contexts.subscriptions import actor_address
 
 from .addresses import identity_in
 from .connections import CONNECTIONS
-from .handing_over import hand_over
 from .json_body import canonical_json, json_response, whole_body
 from .problems import INVALID_CANCELLATION, ORDER_ALREADY_ENDED, Problem
 from .show_order import HEADERS, composed, parts_of_order
@@ -70,4 +69,4 @@ def _refuse_if_ended(order_id: UUID, order: dict[str, Any] | None) -> None:
 async def _hand_over(request: web.Request, order_id: UUID, wish: CancellationRequest) -> None:
     command = CancelOrder(order_id=order_id, reason=wish.reason)
     stamped = first_cause(named(order_id, "cancellation"), command, order_id, traceparent_of(request))
-    await hand_over(request.app[CONNECTIONS].publisher, COORDINATION, [stamped.to_json()], _NOT_SAFE)
+    await request.app[CONNECTIONS].commands.hand_over(COORDINATION, stamped.to_json(), _NOT_SAFE)

@@ -16,7 +16,7 @@ async def readyz(request: web.Request) -> web.Response:
     """`GET /readyz`: 200 when both servers are there, else 503; says which one is not."""
     connections = request.app[CONNECTIONS]
     try:
-        await connections.redis.run(lambda pipeline: pipeline.ping())
+        await connections.redis.run(("PING",))
     except Unavailable:
         redis = False
     else:

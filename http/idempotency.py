@@ -19,6 +19,7 @@ from .problems import IDEMPOTENCY_KEY_REUSED, NO_IDEMPOTENCY_KEY, Fault, Problem
 A_DAY = 24 * 3600
 
 _CALLERS = UUID("e2a7c1de-6a0f-4d4c-9a39-0f9a3d8f5c11")
+_ANONYMOUS = named(_CALLERS, "anonymous")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -27,7 +28,7 @@ def caller(_request: web.Request) -> UUID:
 
     Nobody is authenticated yet, so all callers are one and share their keys: each key must be hard to meet by chance.
     """
-    return named(_CALLERS, "anonymous")
+    return _ANONYMOUS
 
 
 def idempotency_key(request: web.Request) -> str:

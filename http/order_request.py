@@ -97,6 +97,8 @@ class OrderRequest(BaseModel):
         )
 
     def _summed(self) -> tuple[OrderLine, ...]:
+        if len(self.lines) == 1:  # most orders: nothing to sum up
+            return self.lines
         wanted: dict[UUID, int] = {}
         for index, line in enumerate(self.lines):
             wanted[line.product_id] = quantity = wanted.get(line.product_id, 0) + line.quantity

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from aiohttp import web
-from redis.asyncio.client import Pipeline
 
 from contexts.identity import named
 from contexts.messages import first_cause
@@ -12,7 +11,6 @@ from contexts.orders.messages import PlaceOrder
 from contexts.subscriptions import actor_address
 
 from .connections import CONNECTIONS, Connections
-from .handing_over import hand_over
 from .idempotency import A_DAY, caller, fingerprint, fingerprint_key, idempotency_key, is_repeated
 from .json_body import canonical_json, json_response
 from .order_request import OrderRequest
@@ -40,7 +38,7 @@ async def place_order(request: web.Request) -> web.Response:
     connections, traceparent = request.app[CONNECTIONS], traceparent_of(request)
     repeated = await _admit(connections, command, order.first_lines(), fingerprint(body), traceparent)
     stamped = first_cause(named(order_id, "PlaceOrder"), command, order_id, traceparent)
-    await hand_over(connections.publisher, ORDERS, [stamped.to_json()], _NOT_SAFE)
+    await connections.commands.hand_over(ORDERS, stamped.to_json(), _NOT_SAFE)
     return _accepted(order_id, repeated)
 
 
@@ -53,17 +51,12 @@ async def _admit(
     One that was accepted before is not checked again: a product may have gone off sale since.
     """
     key = fingerprint_key(command.order_id)
-
-    def look_up(pipeline: Pipeline) -> None:
-        pipeline.get(key)
-        for product_id in first_lines:
-            pipeline.hget(product_key(product_id), "catalog")
-
-    kept, *views = await connections.redis.run(look_up)
+    looked_up = [("HGET", product_key(product_id), "catalog") for product_id in first_lines]
+    kept, *views = await connections.redis.run(("GET", key), *looked_up)
     if is_repeated(kept, sent):
         return True
     await check_products(connections, command, first_lines, dict(zip(first_lines, views, strict=True)), traceparent)
-    (kept,) = await connections.redis.run(lambda pipeline: pipeline.set(key, sent, ex=A_DAY, nx=True, get=True))
+    (kept,) = await connections.redis.run(("SET", key, sent, "EX", A_DAY, "NX", "GET"))
     return is_repeated(kept, sent)
 
 

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import orjson
 from aiohttp import web
-from redis.asyncio.client import Pipeline
 
 from contexts.catalog.messages import ShowProduct
 from contexts.inventory.messages import ShowStock
@@ -35,11 +34,7 @@ async def show_product(request: web.Request) -> web.Response:
     """`GET /v1/products/{id}`: what the catalog tells of a product, and how many can be had at this moment."""
     product_id = identity_in(request)
     connections = request.app[CONNECTIONS]
-
-    def commands(pipeline: Pipeline) -> None:
-        pipeline.hmget(product_key(product_id), "catalog", "stock")
-
-    ((catalog, stock),) = await connections.redis.run(commands)
+    ((catalog, stock),) = await connections.redis.run(("HMGET", product_key(product_id), "catalog", "stock"))
     if catalog is None or stock is None:
         return await _asked_for(request, connections, product_id, catalog, stock)
     return json_response({**orjson.loads(catalog), "available_stock": orjson.loads(stock)["available"]})
@@ -89,33 +84,35 @@ async def check_products(
         for future in asked.values():
             future.cancel()
     now = datetime.now(UTC)
+    found = {product_id: _price(body, command.currency, now) for product_id, body in bodies.items()}
+    prices = {product_id: price for product_id, price in found.items() if price is not None}
     faults = [
-        fault
+        _fault(product_id, body, first_lines[product_id], command.currency)
         for product_id, body in bodies.items()
-        if (fault := _fault(product_id, body, first_lines[product_id], command.currency, now))
+        if product_id not in prices
     ]
     if faults:
         raise Problem(INVALID_ORDER, "Not everything in this order is on sale.", faults)
-    total = sum(line.quantity * _price(bodies[line.product_id], command.currency, now) for line in command.lines)
+    total = sum(line.quantity * prices[line.product_id] for line in command.lines)
     if total > LARGEST_TOTAL:
         fault = Fault("/lines", f"all together cost {total}, and {LARGEST_TOTAL} is the most of one order")
         raise Problem(INVALID_ORDER, "This order is too large.", [fault])
 
 
-def _price(body: dict[str, Any] | None, currency: str, at: datetime) -> Decimal:
-    """Return the highest price that holds: the order is priced when its context takes it."""
-    prices = body["prices"] if body else ()
-    return max(Decimal(price["price"]) for price in prices if holds(price, currency, at))
+def _price(body: dict[str, Any] | None, currency: str, at: datetime) -> Decimal | None:
+    """Return the highest price that holds, None without one: the order is priced when its context takes it."""
+    if body is None or body["status"] != "ACTIVE":
+        return None
+    return max((Decimal(price["price"]) for price in body["prices"] if holds(price, currency, at)), default=None)
 
 
-def _fault(product_id: UUID, body: dict[str, Any] | None, line: int, currency: str, at: datetime) -> Fault | None:
+def _fault(product_id: UUID, body: dict[str, Any] | None, line: int, currency: str) -> Fault:
+    """Return why a product has no price."""
     if body is None:
         return Fault(f"/lines/{line}/product_id", f"there is no product {product_id}")
     if body["status"] != "ACTIVE":
         return Fault(f"/lines/{line}/product_id", f"product {product_id} is not on sale")
-    if not any(holds(price, currency, at) for price in body["prices"]):
-        return Fault("/currency", f"product {product_id} has no price in {currency}")
-    return None
+    return Fault("/currency", f"product {product_id} has no price in {currency}")
 
 
 def holds(price: dict[str, Any], currency: str, at: datetime) -> bool:

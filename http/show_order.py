@@ -8,7 +8,6 @@ from uuid import UUID
 
 import orjson
 from aiohttp import web
-from redis.asyncio.client import Pipeline
 
 from contexts.coordination.messages import ShowJourney
 from contexts.delivery.messages import ShowShipment
@@ -52,13 +51,10 @@ async def parts_of_order(request: web.Request, order_id: UUID) -> AsyncIterator[
 
     Raises `Problem` for an order that nobody knows, and `NoAnswer` when its context is silent.
     """
-
-    def look_up(pipeline: Pipeline) -> None:
-        pipeline.exists(fingerprint_key(order_id))
-        for part in PARTS:
-            pipeline.hget(model_key(part, str(order_id)), part)
-
-    accepted, *kept = await request.app[CONNECTIONS].redis.run(look_up)
+    accepted, *kept = await request.app[CONNECTIONS].redis.run(
+        ("EXISTS", fingerprint_key(order_id)),
+        *(("HGET", model_key(part, str(order_id)), part) for part in PARTS),
+    )
     parts = _all_asked_for(request, order_id, dict(zip(PARTS, kept, strict=True)))
     try:
         order = await parts["order"]

@@ -42,6 +42,16 @@ def test_of_two_bodies_that_come_together_under_one_key_only_one_is_enqueued(doo
     assert len([stamped for _, stampeds in door.queued() for stamped in stampeds]) == 1
 
 
+def test_of_two_bodies_that_come_together_the_one_that_was_taken_keeps_the_key(door: Any, product: UUID) -> None:
+    orders = [door.an_order((product, quantity)) for quantity in (1, 2, 3, 4)]
+    answers = door.ask_all(*map(door.posting, orders))
+    (taken,) = (order for order, answer in zip(orders, answers, strict=True) if answer.status == 202)
+
+    again = door.post(taken)
+
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (202, "true")
+
+
 def test_another_key_is_another_order(door: Any, product: UUID) -> None:
     first, second = (door.post(door.an_order((product, 1)), key=key) for key in ("one", "two"))
 

@@ -107,6 +107,22 @@ def test_without_rabbitmq_the_process_lives_is_not_ready_and_accepts_nothing(
     assert order.headers["Retry-After"]
 
 
+def test_without_rabbitmq_clients_that_come_together_are_told_each_what_was_not_safe(
+    start_door: Callable[[str], Any], nowhere: str, views: Any, product: UUID
+) -> None:
+    door = start_door(f"amqp://{nowhere}/")
+    order_id, parts = uuid4(), {"order": {"status": "PLACED"}, "shipment": {}, "journey": {}}
+    for part, body in parts.items():
+        views.keep(part, order_id, part, body)
+
+    answers = door.ask_all(
+        door.posting(door.an_order((product, 1))), ("POST", f"/v1/orders/{order_id}/cancellation", {})
+    )
+
+    assert [answer.status for answer in answers] == [503, 503]
+    assert [answer.content["detail"].split(" could ")[0] for answer in answers] == ["The order", "The cancellation"]
+
+
 def test_without_redis_the_process_lives_is_not_ready_and_accepts_nothing(
     start_door: Callable[[str], Any],
     rabbitmq_url: str,
@@ -144,6 +160,25 @@ def test_an_order_that_meets_a_broken_connection_to_rabbitmq_is_published_over_t
     assert {str(stamped.correlation_id) for _, all_of_it in door.queued() for stamped in all_of_it} == {
         answer.content["order_id"]
     }
+
+
+def test_an_order_that_meets_a_broken_connection_to_redis_is_looked_up_over_the_next(
+    lay_wire: Callable[[str], Wire],
+    start_door: Callable[[str], Any],
+    door: Any,
+    product: UUID,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wire = lay_wire(redis_url)
+    monkeypatch.setenv("REDIS_URL", wire.url)
+    shaken = start_door(door.rabbitmq_url)
+    shaken.runner.run(shaken.wait_until_open())
+    assert shaken.post(shaken.an_order((product, 1)), key="before").status == 202
+    wire.cut()
+    wire.mend()
+
+    assert shaken.post(shaken.an_order((product, 1)), key="after").status == 202
 
 
 def test_answers_are_collected_again_when_redis_is_back(
