@@ -12,17 +12,22 @@ OURS = "ours"
 
 @dataclass
 class Comparison:
-    """What was measured so far. Rates are complete orders a second, by name, a round each."""
+    """What was measured so far. Rates are complete orders a second, by name, a round each.
+
+    `orders_taken`: the orders of a round, by name: slow peers take fewer.
+    """
 
     orders: int
     rounds: int
+    orders_taken: dict[str, int] = field(default_factory=dict)
     rates: dict[str, list[float]] = field(default_factory=dict)
     settled_rates: list[float] = field(default_factory=list)
     rows: dict[str, Rows] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
-    def add(self, name: str, rate: float, rows: Rows, violations: Sequence[str]) -> None:
+    def add(self, name: str, orders: int, rate: float, rows: Rows, violations: Sequence[str]) -> None:
         """Note a round of the platform, or of a peer."""
+        self.orders_taken[name] = orders
         self.rates.setdefault(name, []).append(round(rate, 1))
         self.rows[name] = rows
         self.violations += violations
@@ -38,10 +43,17 @@ class Comparison:
         medians = self.medians
         return {name: round(medians[OURS] / rate, 3) for name, rate in medians.items() if name != OURS}
 
+    @property
+    def orders_told(self) -> str:
+        """How many orders a round has, and for whom it has fewer."""
+        fewer = [f"{name} {taken:,}" for name, taken in self.orders_taken.items() if taken < self.orders]
+        return f"{self.orders:,} orders" + (f" ({', '.join(fewer)})" if fewer else "")
+
     def as_json(self, machine: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, Any]:
         """Return the content of the JSON file."""
         return {
             "orders": self.orders,
+            "orders_taken": self.orders_taken,
             "rounds": self.rounds,
             "rates": self.rates,
             "medians": self.medians,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from auditing import audit
-from benchmarking import row_counts, workload
+from benchmarking import posting, row_counts, workload
 from benchmarking.databases import platform_urls
 from benchmarking.row_counts import Rows
 from demonstration import catalogue, checking, journeys, loading, outcomes, stock
@@ -16,7 +16,6 @@ from demonstration.cdnow import Purchase, price_points
 from demonstration.databases import looking_into, one_number
 from demonstration.outcomes import PlannedOrder
 from demonstration.processes import Processes, stop_earlier
-from demonstration.replay import Replay
 from demonstration.setting_up import all_serving, run
 from demonstration.tally import Tally
 from local_servers import places
@@ -119,9 +118,11 @@ async def load_catalogue(points: Sequence[int], run_id: UUID) -> None:
 async def complete(planned: Sequence[PlannedOrder], processes: Processes, run_id: UUID, connections: int) -> Tally:
     """Post all orders and wait until the last is completed; the tally knows when each was."""
     tally = Tally(len(planned))
-    await Replay(processes.url, str(run_id), planned, connections, tally).run()
+    await posting.post_all(processes.url, str(run_id), planned, connections, tally)
     if tally.refused:
         raise PlatformFailedError(f"{len(tally.refused)} orders were not accepted: {tally.refused[0]}")
+    if tally.retries:
+        print(f"    {tally.retries} requests were repeated: the front door had said that it could not now", flush=True)
     watch, seen, moved_at = journeys.Watch(tally), (-1, -1), time.monotonic()
     while not tally.is_over:
         now = await asyncio.to_thread(_running)

