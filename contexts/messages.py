@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from contexts.identity import named, parsed
+from contexts.identity import parsed, within
 
 
 class MalformedMessage(ValueError):
@@ -125,7 +125,7 @@ class Stamped(NamedTuple):
             if correlation != self.correlation_id:
                 role = f"{role}/{correlation}"
             nth = seen[role] = seen.get(role, 0) + 1
-            identity = named(self.id, f"{role}#{nth}")
+            identity = within(self.id, f"{role}#{nth}")
             stamped.append(Stamped(identity, body, correlation, self.id, at, 0, self.traceparent))
         return stamped
 

@@ -1,22 +1,34 @@
-"""Lists of UUIDs travel to PostgreSQL as one text made by orjson, a twentieth of what psycopg takes for them."""
+"""Lists of UUIDs travel to PostgreSQL in its binary form.
 
+psycopg makes a list value by value, with its types looked up anew; PostgreSQL reads the text of a UUID digit by digit,
+which takes it ten times as long.
+"""
+
+from struct import Struct
 from typing import Any
 from uuid import UUID
 
-import orjson
 from psycopg import Connection, postgres
 from psycopg.abc import Buffer, DumperKey, PyFormat
+from psycopg.pq import Format
 from psycopg.types.array import ListDumper
 
-_UUID_ARRAY = postgres.types["uuid"].array_oid
+_UUID = postgres.types["uuid"]
+
+#: Dimensions, whether there are NULLs (PostgreSQL sees for itself), the elements' type, how many, the first's number.
+_HEAD = Struct(">iiIii")
+
+#: The lengths that stand before an element, and in the place of a NULL.
+_LENGTH, _NULL = (16).to_bytes(4, "big"), (-1).to_bytes(4, "big", signed=True)
 
 
 class _UuidListDumper(ListDumper):
-    oid = _UUID_ARRAY
+    format = Format.BINARY
+    oid = _UUID.array_oid
 
-    def dump(self, obj: list[Any]) -> Buffer:
-        # A JSON list of such strings differs from the array's text in its brackets only.
-        return b"{%s}" % orjson.dumps(obj)[1:-1]
+    def dump(self, obj: list[UUID | None]) -> Buffer:
+        elements = [_NULL if one is None else _LENGTH + one.int.to_bytes(16, "big") for one in obj]
+        return _HEAD.pack(1, 0, _UUID.oid, len(obj), 1) + b"".join(elements)
 
 
 class _ListDumper(ListDumper):

@@ -7,7 +7,7 @@ from typing import Any
 from contexts.coordination.definitions import Definitions
 from contexts.coordination.journey import Journey
 from contexts.coordination.transitions import Status
-from contexts.identity import named
+from contexts.identity import within
 from contexts.orders.messages import OrderPlaced
 from persistence.setwise import Row
 
@@ -102,7 +102,7 @@ def event_rows(journey: Journey) -> list[Row]:
     identity = journey.id
     return [
         {
-            "id": named(identity, str(transition.sequence)),
+            "id": within(identity, str(transition.sequence)),
             "workflow_id": identity,
             "event_type": transition.kind,
             "payload": {"step": transition.step, "event": transition.event, "reason": transition.reason}

@@ -2,7 +2,7 @@
 
 The statements come from the table's own column types, so a repository names columns only. psycopg makes arrays in
 Python, value by value; here a whole column is written by orjson, whose lists differ from PostgreSQL's array texts in
-little more than the brackets (docs/decisions/0008-rows-travel-as-arrays.md).
+little more than the brackets; ids are sent in binary (docs/decisions/0008-rows-travel-as-arrays.md).
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 from psycopg import Connection
-from sqlalchemy import String, Table
+from sqlalchemy import String, Table, Uuid
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -72,7 +72,7 @@ def require(
     """Hold rows as they are until the transaction ends; raises `Overtaken` if one has not what `unchanged` tells."""
     if ids:
         statement = _require_statement(table, tuple(unchanged))
-        cursor = connection.execute(statement, [array_text(values) for values in (ids, *unchanged.values())])
+        cursor = connection.execute(statement, [ids, *map(array_text, unchanged.values())])
         if cursor.rowcount != len(ids):
             raise Overtaken(f"{len(ids)} rows of {table.name} to hold, {cursor.rowcount} found")
 
@@ -106,22 +106,18 @@ def _as_text(value: Any) -> str:
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-def _arrays(table: Table, columns: Sequence[str], rows: Iterable[Row]) -> list[str]:
-    documents = _documents(table)
-    return [
-        array_text(
-            [None if (value := row[column]) is None else json_text(value) for row in rows]
-            if column in documents
-            else [row[column] for row in rows]
-        )
-        for column in columns
-    ]
-
-
-@lru_cache(maxsize=64)
-def _documents(table: Table) -> frozenset[str]:
-    """Return the names of the columns that hold JSON: their elements are texts of documents."""
-    return frozenset(column.name for column in table.columns if isinstance(column.type, JSONB))
+def _arrays(table: Table, columns: Sequence[str], rows: Iterable[Row]) -> list[Any]:
+    arrays: list[Any] = []
+    for column in columns:
+        values = [row[column] for row in rows]
+        kind = table.c[column].type
+        if isinstance(kind, Uuid):
+            arrays.append(values)  # see persistence.adaptation
+        elif isinstance(kind, JSONB):
+            arrays.append(array_text([None if value is None else json_text(value) for value in values]))
+        else:
+            arrays.append(array_text(values))
+    return arrays
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from contexts.delivery.carrier import Booked, Cancelled, CarrierRequest, Operation, Refused, Unknown
-from contexts.identity import named
+from contexts.identity import named, within
 
 Outcome = Booked | Cancelled | Refused | Unknown | None
 
@@ -41,7 +41,7 @@ class TrackingEvent:
 
     @property
     def id(self) -> UUID:
-        return named(self.shipment_id, f"{self.kind}/{self.at.isoformat()}")
+        return within(self.shipment_id, f"{self.kind}/{self.at.isoformat()}")
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from contexts.identity import named
+from contexts.identity import named, within
 from contexts.inventory.messages import Line, ReceiveStock
 from contexts.views import View
 
@@ -136,7 +136,7 @@ class LedgerEntry:
     @property
     def id(self) -> UUID:
         """One delivery, and one order, moves a product in a warehouse once each way: a second time is refused."""
-        return named(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
+        return within(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
 
 
 @dataclass

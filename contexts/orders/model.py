@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from contexts.catalog.messages import ProductChanged
-from contexts.identity import named
+from contexts.identity import within
 from contexts.money import largest_minor
 from contexts.orders.messages import (
     OrderCompleted,
@@ -77,7 +77,7 @@ class OrderEvent(NamedTuple):
 
     @property
     def id(self) -> UUID:
-        return named(self.subject_id, str(self.sequence))
+        return within(self.order_id, f"{self.subject_id}/{self.sequence}")
 
 
 @dataclass(slots=True)

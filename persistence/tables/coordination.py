@@ -23,7 +23,7 @@ workflows = Table(
     Index("idx_status", "status"),
     Index("idx_created_at", "created_at"),
     Index("idx_workflow_type", "workflow_type"),
-    postgresql_with={"fillfactor": 70},
+    postgresql_with={"fillfactor": 45},
 )
 
 sagas = Table(
@@ -49,7 +49,7 @@ sagas = Table(
     Index("idx_saga_type", "saga_type"),
     Index("idx_sagas_look_at", "look_at", postgresql_where=text("status IN ('RUNNING', 'COMPENSATING', 'STUCK')")),
     Index("idx_sagas_stuck", "stuck_since", "next_action", postgresql_where=text("status = 'STUCK'")),
-    postgresql_with={"fillfactor": 70},
+    postgresql_with={"fillfactor": 45},
 )
 
 workflow_events = Table(

@@ -22,16 +22,13 @@ SETTINGS = {
     "max_connections": "300",
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
+    "checkpoint_timeout": "30min",  # after each, every page is logged whole at its first change
     "fsync": "on",
     "synchronous_commit": "on",
     "shared_preload_libraries": "pg_stat_statements",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-
-#: A statement for hundreds of rows takes and gives back megabytes: the C library keeps them for the next one, in the
-#: place of having the kernel map and clear them anew each time.
-MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": str(32 << 20)}
 
 
 def server() -> Server:
@@ -112,7 +109,7 @@ def _prepare() -> Command:
         _initialise(programs, user, home)
     options = SETTINGS | {"port": str(places.port(NAME)), "unix_socket_directories": _socket_directory(home)}
     flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    return Command((str(programs / "postgres"), "-D", str(home / "data"), *flags), MEMORY, directory=home, user=user)
+    return Command((str(programs / "postgres"), "-D", str(home / "data"), *flags), directory=home, user=user)
 
 
 def _socket_directory(home: Path) -> str:
