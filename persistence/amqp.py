@@ -28,7 +28,7 @@ RECONNECT_SECONDS = 0.5
 UNCONFIRMED_PER_ACTOR = 2
 
 #: Messages in one envelope, at most.
-LARGEST_ENVELOPE = 200
+LARGEST_ENVELOPE = 500
 
 
 class Unconfirmed(ConnectionError):

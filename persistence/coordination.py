@@ -100,13 +100,19 @@ class JourneyTables(Journeys):
     def flush(self) -> None:
         """Write new and changed journeys, what operators see of them, and their audit trail."""
         new = self._found.new
+        # First: what was remembered and is out of date may have begun what others began already.
+        changed = self._found.update(self._connection, saga_change, _NEVER_LATER)
         setwise.insert(self._connection, sagas, [saga_row(journey) for journey in new])
         setwise.insert(self._connection, workflows, [workflow_row(journey) for journey in new])
-        changed = self._found.update(self._connection, saga_change, _NEVER_LATER)
         setwise.update(self._connection, workflows, [workflow_change(journey) for journey in changed])
         events = [row for journey in self.journeys.values() for row in event_rows(journey)]
         setwise.insert(self._connection, workflow_events, events)
         self._early.flush(self.early_cancellations)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether something was not read, but remembered."""
+        return self._found.has_recalled
 
     def committed(self) -> None:
         """Remember the journeys as they are stored now."""

@@ -49,6 +49,11 @@ class ShipmentTables(Shipments):
         events = [event for shipment in self.shipments.values() for event in shipment.tracking]
         setwise.insert(self._connection, tracking_events, [_event_row(event) for event in events])
 
+    @property
+    def remembers(self) -> bool:
+        """Whether something was not read, but remembered."""
+        return self._found.has_recalled
+
     def committed(self) -> None:
         """Remember the shipments whose booking was asked for; of the others little is heard again."""
         for shipment in self.shipments.values():

@@ -57,6 +57,11 @@ class Found(Generic[Thing]):
         self._versions[one] = self._version(thing)
 
     @property
+    def has_recalled(self) -> bool:
+        """Whether something was not read, but remembered."""
+        return bool(self._recalled)
+
+    @property
     def new(self) -> list[Thing]:
         """The things that were not found."""
         return [thing for one, thing in self._things.items() if one not in self._versions]
@@ -64,29 +69,31 @@ class Found(Generic[Thing]):
     def update(
         self, connection: Connection[Any], change: Callable[[Thing], setwise.Row], computed: str = ""
     ) -> list[Thing]:
-        """Write what was changed, and return it.
+        """Write what was changed, in the order of ids, and return it.
 
         Raises `Overtaken` if a thing that was remembered is not any more what is stored, be it changed here or not.
         """
-        changed, unchanged, were, are = [], [], [], []
+        changed, unchanged = [], []
         for one, version in self._versions.items():
             thing = self._things[one]
             if self._version(thing) != version:
-                changed.append(thing)
-                were.append(version)
+                changed.append((thing, version))
             elif one in self._recalled:
-                unchanged.append(thing.id)
-                are.append(version)
+                unchanged.append((thing, version))
+        # Rows that were not locked when they were read are locked now: in the order in which reading locks them.
+        for pairs in (changed, unchanged):
+            pairs.sort(key=lambda pair: pair[0].id.int)
         with self._memory.writing():
-            rows = [change(thing) for thing in changed]
-            setwise.update(connection, self._table, rows, unchanged=self._columns(were), computed=computed)
-            setwise.require(connection, self._table, unchanged, self._columns(are))
-        return changed
+            rows = [change(thing) for thing, _ in changed]
+            setwise.update(connection, self._table, rows, unchanged=self._columns(changed), computed=computed)
+            ids = [thing.id for thing, _ in unchanged]
+            setwise.require(connection, self._table, ids, self._columns(unchanged))
+        return [thing for thing, _ in changed]
 
     def committed(self, is_under_way: Callable[[Thing], bool]) -> None:
         """Remember the things that are under way as they are stored now, and forget the others."""
         under_way = {one: thing for one, thing in self._things.items() if is_under_way(thing)}
         self._memory.keep(under_way, self._things.keys() - under_way.keys())
 
-    def _columns(self, versions: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
-        return {column: [version[place] for version in versions] for place, column in enumerate(self._versioned)}
+    def _columns(self, found: list[tuple[Thing, tuple[Any, ...]]]) -> dict[str, list[Any]]:
+        return {column: [version[place] for _, version in found] for place, column in enumerate(self._versioned)}

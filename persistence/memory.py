@@ -19,7 +19,7 @@ Kept = TypeVar("Kept")
 #: Seconds that nothing is taken after somebody else was faster: with several workers one batch in so long is repeated.
 DISTRUST_SECONDS = 2.0
 
-#: Seconds after which what was not asked for may make room for others.
+#: Seconds after which what was not asked for is taken no more, and makes room for others.
 STALE_SECONDS = 60.0
 
 
@@ -37,9 +37,11 @@ class Memory(Generic[Kept]):
     def take(self, ids: Iterable[UUID]) -> dict[UUID, Kept]:
         """Return what is remembered of these, and forget it: it may be changed before it is known to be stored."""
         with self._changing:
-            if not self._kept or time.monotonic() < self._distrusted_until:
+            now = time.monotonic()
+            if not self._kept or now < self._distrusted_until:
                 return {}
-            return {one: found for one in ids if (found := self._forget(one)) is not None}
+            fresh = [one for one in ids if one in self._kept and self._kept[one][0] > now - STALE_SECONDS]
+            return {one: self._forget(one) for one in fresh}
 
     def peek(self, one: UUID) -> Kept | None:
         """Return what is remembered, to read of it only what never changes; None if there is nothing."""
@@ -53,10 +55,10 @@ class Memory(Generic[Kept]):
         """
         now = time.monotonic()
         with self._changing:
-            for one in ended:
-                self._forget(one)
+            for one in (*ended, *things):
+                if one in self._kept:
+                    self._forget(one)
             for one, thing in things.items():
-                self._forget(one)
                 weight = self._weight(thing)
                 while weight > self._room and self._kept and (oldest := next(iter(self._kept))):
                     if self._kept[oldest][0] > now - STALE_SECONDS:
@@ -75,9 +77,7 @@ class Memory(Generic[Kept]):
             self._distrusted_until = time.monotonic() + DISTRUST_SECONDS
             raise
 
-    def _forget(self, one: UUID) -> Kept | None:
-        found = self._kept.pop(one, None)
-        if found is None:
-            return None
-        self._room += self._weight(found[1])
-        return found[1]
+    def _forget(self, one: UUID) -> Kept:
+        _, thing = self._kept.pop(one)
+        self._room += self._weight(thing)
+        return thing

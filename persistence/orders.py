@@ -71,6 +71,11 @@ class OrderTables(Orders):
         copies = [_price_row(price) for price in latest.values()]
         setwise.insert_newer(self._connection, price_copies, copies, version="product_version")
 
+    @property
+    def remembers(self) -> bool:
+        """Whether something was not read, but remembered."""
+        return self._found.has_recalled
+
     def committed(self) -> None:
         """Remember the orders as they are stored now."""
         for order in self.orders.values():

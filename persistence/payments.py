@@ -69,6 +69,11 @@ class PaymentTables(Payments):
         events = [event for payment in self.payments.values() for event in payment.events]
         setwise.insert(self._connection, order_events, event_rows(events))
 
+    @property
+    def remembers(self) -> bool:
+        """Whether something was not read, but remembered."""
+        return self._found.has_recalled
+
     def committed(self) -> None:
         """Remember the payments as they are stored now."""
         for payment in self.payments.values():

@@ -16,6 +16,7 @@ from contexts.messages import Destination, Message, Stamped
 from contexts.subscriptions import destinations
 from contexts.views import View
 from persistence.parcels import DeadLetter, Parcel, parcel
+from persistence.setwise import Overtaken
 
 logger = logging.getLogger(__name__)
 
@@ -101,11 +102,12 @@ class ExactlyOnce:
             if not fresh:
                 return
             repository = self._bind(handler.repository, transaction)
-            repository.prefetch([message.body for message in fresh])
-            parcels = self._consequences(
-                transaction, fresh, lambda message: handler.decide(message.body, repository), handler.destination
-            )
-            repository.flush()
+            with _doubting(repository):
+                repository.prefetch([message.body for message in fresh])
+                parcels = self._consequences(
+                    transaction, fresh, lambda message: handler.decide(message.body, repository), handler.destination
+                )
+                repository.flush()
             transaction.send(parcels)
         self._committed(parcels, repository)
 
@@ -117,9 +119,10 @@ class ExactlyOnce:
             if not fresh:
                 return
             repository = self._bind(handler.repository, transaction)
-            repository.prefetch([message.body for message in fresh])
-            requests = {message.id: handler.ask(message.body, repository) for message in fresh}
-            repository.flush()
+            with _doubting(repository):
+                repository.prefetch([message.body for message in fresh])
+                requests = {message.id: handler.ask(message.body, repository) for message in fresh}
+                repository.flush()
             reached(CrashPoint.BEFORE_ATTEMPT_COMMIT, actor)
         _tell_committed(repository)
         reached(CrashPoint.BEFORE_CALL, actor)
@@ -135,14 +138,15 @@ class ExactlyOnce:
         with self._transaction(handler.destination.actor) as transaction:
             fresh = self._only(transaction.receive([message.id for message in asked]), asked)
             repository = self._bind(handler.repository, transaction)
-            repository.prefetch([message.body for message in fresh])
-            parcels = self._consequences(
-                transaction,
-                fresh,
-                lambda message: handler.conclude(message.body, outcomes.get(message.id), repository),
-                handler.destination,
-            )
-            repository.flush()
+            with _doubting(repository):
+                repository.prefetch([message.body for message in fresh])
+                parcels = self._consequences(
+                    transaction,
+                    fresh,
+                    lambda message: handler.conclude(message.body, outcomes.get(message.id), repository),
+                    handler.destination,
+                )
+                repository.flush()
             transaction.send(parcels)
         self._committed(parcels, repository)
 
@@ -228,8 +232,9 @@ class ExactlyOnce:
         reached(after, actor)
 
     def _committed(self, parcels: Sequence[Parcel], repository: Repository) -> None:
-        self._hand_over([parcel for parcel in parcels if parcel.after_seconds is None])
+        # First, since the answers to what is handed over want it.
         _tell_committed(repository)
+        self._hand_over([parcel for parcel in parcels if parcel.after_seconds is None])
         changed_views = getattr(repository, "changed_views", None)
         if changed_views is not None:
             self._refresh(changed_views())
@@ -263,6 +268,17 @@ class ExactlyOnce:
                 ids.discard(message.id)
                 kept.append(message)
         return kept
+
+
+@contextmanager
+def _doubting(repository: Repository) -> Iterator[None]:
+    """What is raised over remembered rows may be because they are out of date: it is done again from those stored."""
+    try:
+        yield
+    except Exception as error:
+        if getattr(repository, "remembers", False) and not isinstance(error, Overtaken):
+            raise Overtaken(f"{error!r}, which may be of what was remembered") from error
+        raise
 
 
 def _tell_committed(repository: Repository) -> None:

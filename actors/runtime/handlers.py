@@ -12,7 +12,7 @@ class Repository(Protocol):
     """A context's storage within one transaction: loads once, is changed in memory, writes once.
 
     One that also has `committed()` is told when that is stored for good; one that has `changed_views()` is asked then
-    which views readers should see anew.
+    which views readers should see anew. `remembers` tells whether something was not read, but remembered.
     """
 
     def prefetch(self, messages: Sequence[Message]) -> None:

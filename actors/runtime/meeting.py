@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 #: Messages in one batch, which is one transaction, at most, where nobody says otherwise.
-LARGEST_BATCH = 200
+LARGEST_BATCH = 500
 
 
 class Meeting(Generic[Item]):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from contexts.identity import named, within
+from contexts.identity import named
 from contexts.inventory.messages import Line, ReceiveStock
 from contexts.views import View
 
@@ -135,8 +135,11 @@ class LedgerEntry:
 
     @property
     def id(self) -> UUID:
-        """One delivery, and one order, moves a product in a warehouse once each way: a second time is refused."""
-        return within(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
+        """One delivery, and one order, moves a product in a warehouse once each way: a second time is refused.
+
+        So what is named here must keep its name for ever.
+        """
+        return named(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
 
 
 @dataclass

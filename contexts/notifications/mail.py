@@ -74,10 +74,10 @@ class Mail(Protocol):
 
 #: What stands between the texts of a page: what no reader sees, comments, and tags with the name that tells their kind.
 _MARKUP = re.compile(
-    r"""<(head|script|style)\b [^>]*> .*? (?: </\1\s*> | \Z)
+    r"""<(head|script|style)\b [^>]*+> .*? (?: </\1\s*> | \Z)
       | <!-- .*? (?: --> | \Z)
-      | </? (?P<tag> [a-z][^\s/>]*) (?: "[^"]*" | '[^']*' | [^"'<>] )* >
-      | <[/!?a-z] [^<>]* >""",
+      | </? (?P<tag> [a-z][^\s/<>"']*+) (?: "[^"]*+" | '[^']*+' | [^"'<>] )*+ >
+      | <[/!?a-z] [^<>]*+ >""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 

@@ -62,7 +62,7 @@ def add_to(commands: "Commands") -> None:
     parser.add_argument(
         "--orders", type=options.count, default=2000, metavar="N", help="orders of each pass (default: 2000)"
     )
-    options.add_connections(parser, 128, "post orders")
+    options.add_connections(parser, 256, "post orders")
     parser.set_defaults(measure=measure)
 
 

@@ -48,7 +48,7 @@ def add_to(commands: "Commands") -> None:
         "--orders", type=options.count, default=2000, metavar="N", help="orders a round (default: 2000)"
     )
     parser.add_argument("--rounds", type=options.count, default=3, metavar="R", help="rounds a size (default: 3)")
-    options.add_connections(parser, 128, "post orders")
+    options.add_connections(parser, 256, "post orders")
     parser.set_defaults(measure=measure)
 
 

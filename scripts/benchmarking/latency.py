@@ -58,7 +58,7 @@ def add_to(commands: "Commands") -> None:
     parser.add_argument(
         "--orders", type=options.count, default=2000, metavar="N", help="orders of the closed run (default: 2000)"
     )
-    options.add_connections(parser, 128, "post the orders of the closed run")
+    options.add_connections(parser, 256, "post the orders of the closed run")
     parser.set_defaults(measure=measure)
 
 

@@ -46,7 +46,7 @@ def add_to(commands: "Commands") -> None:
         "--peers", type=_peers, default=[], metavar="P,...", help=f"of {','.join(PEERS)} (default: none)"
     )
     parser.add_argument("--rounds", type=options.count, default=3, metavar="R", help="rounds (default: 3)")
-    options.add_connections(parser, 128, "post orders")
+    options.add_connections(parser, 256, "post orders")
     parser.set_defaults(measure=measure)
 
 

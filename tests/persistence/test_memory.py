@@ -109,6 +109,15 @@ def test_what_was_not_asked_for_in_a_minute_makes_room() -> None:
         assert (memory.peek(old), memory.peek(new)) == (None, "new")
 
 
+def test_what_was_not_asked_for_in_a_minute_is_read_again() -> None:
+    memory, one = Memory[str](), uuid4()
+    with freeze_time() as clock:
+        memory.keep({one: "one"})
+        clock.tick(STALE_SECONDS)
+
+        assert memory.take([one]) == {}
+
+
 def test_a_thing_that_is_too_heavy_is_not_remembered_and_empties_nothing_else() -> None:
     memory, small, large = Memory[str](most=3, weight=len), uuid4(), uuid4()
 

@@ -14,6 +14,8 @@ def connection(context: str) -> "psycopg.Connection[Any]":
     """Return this thread's connection; `with connection(context).transaction():` is one transaction."""
     found: psycopg.Connection[Any] | None = getattr(_OPEN, context, None)
     if found is None:
-        found = psycopg.connect(**connection_parts(context), autocommit=True, application_name="bench")
+        # Planned as the platform's own statements are.
+        parts = connection_parts(context) | {"options": "-c random_page_cost=1.1"}
+        found = psycopg.connect(**parts, autocommit=True, application_name="bench")
         setattr(_OPEN, context, found)
     return found

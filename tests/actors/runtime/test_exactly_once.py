@@ -55,6 +55,30 @@ def test_a_message_that_comes_in_two_batches_has_one_effect(work: Work) -> None:
     assert sum(len(parcel.messages) for parcel in work.handed_over) == 2
 
 
+def test_what_is_raised_over_remembered_rows_is_tried_again_over_those_stored_and_costs_no_attempt(work: Work) -> None:
+    one, other = message(), message()
+    bound: list[Marks] = []
+
+    class Remembering(Marks):
+        """Remembers something, wrong, when the batch is done for the first time."""
+
+        def __init__(self, connection: Any) -> None:
+            super().__init__(connection)
+            bound.append(self)
+            self.remembers = len(bound) == 1
+
+    def decide(command: ReceiveStock, marks: Remembering) -> Iterable[Message]:
+        if marks.remembers:
+            raise LookupError("what is remembered says so")
+        return mark(command, marks)
+
+    work.process(Handler(HERE, ReceiveStock, Remembering, decide), one, other)
+
+    assert work.marked() == ids(one, other)
+    assert [list(repository.batch) for repository in bound] == [[one.body, other.body]] * 2
+    assert work.aside() == []
+
+
 def test_messages_that_come_to_many_threads_at_once_have_one_effect_each(work: Work) -> None:
     messages = [message() for _ in range(40)]
     together = threading.Barrier(4)

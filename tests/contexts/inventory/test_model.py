@@ -1,7 +1,7 @@
 """Stock is held for whole orders or not at all, and a hold is given back, shipped or told of when its time is over."""
 
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 
@@ -346,3 +346,13 @@ def test_readers_see_what_can_be_ordered_and_a_higher_version_after_each_change(
     assert (before.body, after.body) == ({"available": 4}, {"available": 2})
     assert after.version > before.version
     assert stock.view(BOX) is None
+
+
+def test_a_delivery_keeps_its_name_in_the_ledger_for_ever() -> None:
+    command = ReceiveStock(delivery_id=uuid4(), product_id=CD, warehouse_id=EAST, quantity=1)
+    stock = Stocks()
+
+    stock.receive(command, NOW)
+
+    # What stock was booked under before must be refused by the ledger's key after any change of this code.
+    assert stock.ledger[0].id == uuid5(command.delivery_id, f"RECEIVED/{CD}/{EAST}")
