@@ -96,9 +96,7 @@ def _environment(home: Path) -> dict[str, str]:
         "RUNNING_UNDER_SYSTEMD": "true",
         "RABBITMQ_NODENAME": f"first_viscount_{places.port('rabbitmq')}@localhost",
         "RABBITMQ_DIST_PORT": str(places.port("rabbitmq-distribution")),
-        # Its schedulers share the processors with everybody else here: they do not spin while they wait.
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none"
-        " -kernel inet_dist_use_interface {127,0,0,1}",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         "ERL_EPMD_PORT": str(places.port(EPMD)),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
