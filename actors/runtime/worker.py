@@ -1,5 +1,6 @@
 """A worker process: consumes the queues of one process type until it is told to stop."""
 
+import ctypes
 import gc
 import importlib
 import logging
@@ -8,6 +9,7 @@ import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from actors.runtime.meeting import LARGEST_BATCH
 
@@ -16,6 +18,9 @@ IDLE_MILLISECONDS = 500
 
 #: Objects made and still there after which Python looks for garbage that refers to itself (its own choice is 700).
 GARBAGE_AFTER = 50_000
+
+#: mallopt(3): the most heaps that the C library makes, and how many they are to be.
+M_ARENA_MAX, HEAPS = -8, 2
 
 #: Threads that answer queries.
 QUERY_THREADS = 2
@@ -36,10 +41,17 @@ def run(queue: str, threads: int, prefetch: int, batch: int = LARGEST_BATCH) -> 
     if not url:
         print('RABBITMQ_URL is not set: run eval "$(scripts/servers env)", which prints it, or set it', file=sys.stderr)
         return 2
+    _keep_memory_together()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     return _work(queue, url, threads, batch, stop)
+
+
+def _keep_memory_together() -> None:
+    """Have glibc keep two heaps and not one a thread: batches are large, and what each frees stays its own."""
+    with suppress(AttributeError, OSError):  # another C library does as it likes
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
 def _work(queue: str, url: str, threads: int, batch: int, stop: threading.Event) -> int:
