@@ -1,10 +1,13 @@
-"""Names turned into ids: the same name within the same namespace is the same id, on every machine and at every time."""
+"""Names turned into ids: the same name within the same namespace is the same id, on every machine and at every time.
+
+An id may begin with a time (`dated`). Then what is new stands at the end of each index, as do the ids of its parts.
+"""
 
 from hashlib import sha1
 from uuid import UUID, SafeUUID
 
 _VARIANT = 0x8000 << 48
-_VERSION_5, _VERSION_8 = (5 << 76) | _VARIANT, (8 << 76) | _VARIANT
+_VERSION_5, _VERSION_7, _VERSION_8 = ((number << 76) | _VARIANT for number in (5, 7, 8))
 _OTHER_BITS = ~((0xF000 << 64) | (0xC000 << 48))
 _FIRST_48_BITS = ((1 << 48) - 1) << 80
 _LAST_80_BITS = (1 << 80) - 1
@@ -28,6 +31,19 @@ def within(whole: UUID, name: str) -> UUID:
     What belongs to one order has ids side by side in an index: six rows change one page of it and not six.
     """
     return _made(whole.int & _FIRST_48_BITS | _hashed(whole, name) & _LAST_80_BITS & _OTHER_BITS | _VERSION_8)
+
+
+def dated(identity: UUID, milliseconds: int) -> UUID:
+    """Return the version 7 UUID of RFC 9562 with 74 bits of `identity` behind a time: milliseconds since 1970."""
+    return _made((milliseconds << 80 | identity.int & _LAST_80_BITS) & _OTHER_BITS | _VERSION_7)
+
+
+def part(whole: UUID, name: str) -> UUID:
+    """Return the id of what belongs to `whole` for ever: within it if that is dated, or within what is, else `named`.
+
+    So what was named before there were dated ids keeps its name.
+    """
+    return within(whole, name) if (whole.int >> 76) & 0xF >= 7 else named(whole, name)
 
 
 def parsed(text: str) -> UUID:

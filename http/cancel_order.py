@@ -7,7 +7,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from contexts.coordination.messages import CancelOrder
-from contexts.identity import named
+from contexts.identity import part
 from contexts.messages import first_cause
 from contexts.subscriptions import actor_address
 
@@ -68,5 +68,5 @@ def _refuse_if_ended(order_id: UUID, order: dict[str, Any] | None) -> None:
 
 async def _hand_over(request: web.Request, order_id: UUID, wish: CancellationRequest) -> None:
     command = CancelOrder(order_id=order_id, reason=wish.reason)
-    stamped = first_cause(named(order_id, "cancellation"), command, order_id, traceparent_of(request))
+    stamped = first_cause(part(order_id, "cancellation"), command, order_id, traceparent_of(request))
     await request.app[CONNECTIONS].commands.hand_over(COORDINATION, stamped.to_json(), _NOT_SAFE)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from contexts.identity import named
+from contexts.identity import dated, named
 from persistence.read_models import model_key
 
 from .problems import IDEMPOTENCY_KEY_REUSED, NO_IDEMPOTENCY_KEY, Fault, Problem
@@ -20,6 +20,7 @@ A_DAY = 24 * 3600
 
 _CALLERS = UUID("e2a7c1de-6a0f-4d4c-9a39-0f9a3d8f5c11")
 _ANONYMOUS = named(_CALLERS, "anonymous")
+_VERSION_7 = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -38,6 +39,16 @@ def idempotency_key(request: web.Request) -> str:
         detail = "Send an Idempotency-Key of 1 to 255 visible ASCII characters, a new one for each order."
         raise Problem(NO_IDEMPOTENCY_KEY, detail)
     return key
+
+
+def id_of_order(caller: UUID, key: str) -> UUID:
+    """Return the id of the order that a caller's key stands for.
+
+    It begins with the time that the key tells, if that is a version 7 UUID: then the order's rows are found side by
+    side with those of its time (docs/decisions/0013-ids-that-begin-with-a-time.md).
+    """
+    identity = named(caller, key)
+    return dated(identity, int(key[:8] + key[9:13], 16)) if _VERSION_7.fullmatch(key) else identity
 
 
 def fingerprint(canonical_body: bytes) -> bytes:

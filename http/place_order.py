@@ -5,13 +5,13 @@ from uuid import UUID
 
 from aiohttp import web
 
-from contexts.identity import named
+from contexts.identity import part
 from contexts.messages import first_cause
 from contexts.orders.messages import PlaceOrder
 from contexts.subscriptions import actor_address
 
 from .connections import CONNECTIONS, Connections
-from .idempotency import A_DAY, caller, fingerprint, fingerprint_key, idempotency_key, is_repeated
+from .idempotency import A_DAY, caller, fingerprint, fingerprint_key, id_of_order, idempotency_key, is_repeated
 from .json_body import canonical_json, json_response
 from .order_request import OrderRequest
 from .problems import INVALID_ORDER
@@ -33,11 +33,11 @@ async def place_order(request: web.Request) -> web.Response:
     key = idempotency_key(request)
     body = await canonical_json(request, INVALID_ORDER)
     order = OrderRequest.parse(body)
-    order_id = named(caller(request), key)
+    order_id = id_of_order(caller(request), key)
     command = order.command(order_id, order.customer.named())
     connections, traceparent = request.app[CONNECTIONS], traceparent_of(request)
     repeated = await _admit(connections, command, order.first_lines(), fingerprint(body), traceparent)
-    stamped = first_cause(named(order_id, "PlaceOrder"), command, order_id, traceparent)
+    stamped = first_cause(part(order_id, "PlaceOrder"), command, order_id, traceparent)
     await connections.commands.hand_over(ORDERS, stamped.to_json(), _NOT_SAFE)
     return _accepted(order_id, repeated)
 

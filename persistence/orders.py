@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from contexts.identity import named
+from contexts.identity import part
 from contexts.messages import Message
 from contexts.money import to_decimal, to_minor
 from contexts.orders.messages import CompleteOrder, PlaceOrder, PricedLine, RefuseReturn, RejectOrder, ReturnOrder
@@ -104,7 +104,7 @@ class OrderTables(Orders):
 
 def line_id(order_id: UUID, place: int) -> UUID:
     """Name a line of an order by its place, from 0."""
-    return named(order_id, f"line-{place}")
+    return part(order_id, f"line-{place}")
 
 
 def in_place(order_id: UUID, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import MisorderedSaga, Saga
-from contexts.identity import named
+from contexts.identity import part
 from contexts.messages import JourneyEvent
 from contexts.orders.messages import OrderPlaced
 
@@ -50,7 +50,7 @@ class Definitions:
 
 def journey_id(saga_name: str, order_id: UUID) -> UUID:
     """Return the id of an order's journey: the order's own for the one that places it."""
-    return order_id if saga_name == PLACE_ORDER.name else named(order_id, saga_name)
+    return order_id if saga_name == PLACE_ORDER.name else part(order_id, saga_name)
 
 
 SAGAS = Definitions(PLACE_ORDER, RETURN_ORDER)

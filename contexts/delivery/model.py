@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from contexts.delivery.carrier import Booked, Cancelled, CarrierRequest, Operation, Refused, Unknown
-from contexts.identity import named, within
+from contexts.identity import part, within
 
 Outcome = Booked | Cancelled | Refused | Unknown | None
 
@@ -192,4 +192,4 @@ class Shipments:
 
 def shipment_id(order_id: UUID) -> UUID:
     """Name the shipment of an order."""
-    return named(order_id, "shipment")
+    return part(order_id, "shipment")

@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from contexts.identity import named
+from contexts.identity import named, part
 from contexts.inventory.messages import Line, ReceiveStock
 from contexts.views import View
+
+#: What moves stock: the kinds of references in the ledger.
+DELIVERY, ORDER = "DELIVERY", "ORDER"
 
 #: How long stock is held for an order that does not get on. Longer than every deadline before the pivot together.
 HOLD = timedelta(hours=1)
@@ -116,7 +119,7 @@ class Reservation:
 
     @property
     def id(self) -> UUID:
-        return named(self.order_id, f"{self.product_id}/{self.warehouse_id}")
+        return part(self.order_id, f"{self.product_id}/{self.warehouse_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,8 @@ class LedgerEntry:
 
         So what is named here must keep its name for ever.
         """
-        return named(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
+        name = part if self.reference_type == ORDER else named
+        return name(self.reference_id, f"{self.movement}/{self.product_id}/{self.warehouse_id}")
 
 
 @dataclass
@@ -160,7 +164,7 @@ class Stocks:
             level = Level(command.product_id, command.warehouse_id)
             levels.append(level)
         level.change(on_hand=command.quantity)
-        self._book(Movement.RECEIVED, level, command.quantity, ("DELIVERY", command.delivery_id), now)
+        self._book(Movement.RECEIVED, level, command.quantity, (DELIVERY, command.delivery_id), now)
 
     def available(self, product_id: UUID) -> int:
         """Return how many units may still be held, in all warehouses."""
@@ -184,7 +188,7 @@ class Stocks:
         for product_id, quantity in wanted.items():
             for level, share in allocate(self.levels[product_id], quantity):
                 level.change(reserved=share)
-                self._book(Movement.RESERVED, level, share, ("ORDER", order_id), now)
+                self._book(Movement.RESERVED, level, share, (ORDER, order_id), now)
                 reservation = Reservation(order_id, product_id, level.warehouse_id, share, expires_at)
                 self.reservations.setdefault(order_id, []).append(reservation)
         return expires_at
@@ -243,7 +247,7 @@ class Stocks:
                 continue
             level, quantity = self._level(reservation), reservation.quantity
             level.change(on_hand=on_hand * quantity, reserved=reserved * quantity)
-            self._book(movement, level, quantity, ("ORDER", reservation.order_id), now)
+            self._book(movement, level, quantity, (ORDER, reservation.order_id), now)
             reservation.status, reservation.changed_at = status, now
             if status is Hold.SHIPPED:
                 reservation.shipped_at = now

@@ -20,6 +20,10 @@ from contexts.orders.messages import (
 )
 from contexts.pricing import price_at
 
+#: Crockford's digits, which nobody mistakes for each other, two at a time.
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
+
 #: The catalog's status of a product that may be sold.
 ON_SALE = "ACTIVE"
 
@@ -107,9 +111,8 @@ class Order:
 
     @property
     def number(self) -> str:
-        """The number that people use: the id's first 60 bits, in groups."""
-        digits = self.id.hex[:15].upper()
-        return f"FV-{digits[:5]}-{digits[5:10]}-{digits[10:]}"
+        """The number that people use."""
+        return order_number(self.id)
 
     @property
     def total_minor(self) -> int:
@@ -266,6 +269,19 @@ class Orders:
         if price is None:
             return replace(newest, product_status="WITHOUT_PRICE")
         return replace(price, sku=newest.sku, name=newest.name, product_status=newest.product_status)
+
+
+def order_number(order_id: UUID) -> str:
+    """Return the number that people use: of an id that begins with a time that time and 42 other bits, else 60 bits.
+
+    Both are unique within the shop's life time, and the former ascend.
+    """
+    if order_id.version != 7:
+        digits = order_id.hex[:15].upper()
+        return f"FV-{digits[:5]}-{digits[5:10]}-{digits[10:]}"
+    bits = order_id.int >> 80 << 42 | order_id.int & (1 << 42) - 1
+    digits = "".join(_PAIRS[bits >> shift & 1023] for shift in range(80, -1, -10))
+    return f"FV-{digits[:6]}-{digits[6:12]}-{digits[12:]}"
 
 
 def priced_line(product_id: UUID, quantity: int, price: PriceCopy) -> PricedLine:

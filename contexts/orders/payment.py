@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from contexts.identity import named
+from contexts.identity import part
 from contexts.orders.gateway import Approved, Declined, GatewayRequest, Operation, Unknown
 from contexts.orders.model import OrderEvent, WrongState
 
@@ -162,7 +162,7 @@ class Payment:
     ) -> GatewayRequest:
         return GatewayRequest(
             operation,
-            named(self.id, operation.value),
+            part(self.id, operation.value),
             self.id,
             self.order_id,
             self.amount_minor,
@@ -207,4 +207,4 @@ class Payments:
 
 def payment_id(order_id: UUID) -> UUID:
     """Name the payment of an order."""
-    return named(order_id, "payment")
+    return part(order_id, "payment")

@@ -16,7 +16,8 @@ from uuid import UUID, uuid4
 from psycopg import Cursor
 
 from benchmarking.growth_pattern import TABLES, Pattern, Places, copy_in, filled, id_in
-from contexts.identity import named
+from contexts.identity import dated, named, within
+from contexts.orders.model import order_number
 from demonstration.databases import looking_into
 from persistence.databases import notifications_database
 
@@ -29,7 +30,7 @@ PER_CUSTOMER = 5
 #: When the orders were placed: reconciliation looks back a day at most.
 OLDEST, NEWEST = timedelta(days=730), timedelta(days=2)
 
-_INBOX = "INSERT INTO inbox (id) SELECT gen_random_uuid() FROM generate_series(1, %s)"
+_INBOX = "INSERT INTO inbox (id) SELECT unnest(%s::uuid[])"
 _RECEIVED = """
     INSERT INTO inventory_movements
         (id, product_id, warehouse_id, movement_type, quantity, reference_type, reference_id, created_at)
@@ -56,12 +57,12 @@ class Order:
         order_id = self.order_id
         moments = {name: self.placed_at + after for name, after in places.moments.items()}
         customer = self.number // PER_CUSTOMER
-        digits = order_id.hex[:18].upper()
+        digits = named(self.load, str(self.number)).hex[:18].upper()
         return {
             "order": str(order_id),
             "customer": id_in(self.load, f"customer/{customer}"),
             "email": f"customer-{customer:07}@example.com",
-            "number": f"FV-{digits[:5]}-{digits[5:10]}-{digits[10:15]}",
+            "number": order_number(order_id),
             "parcel": f"FV{digits}",
             **{name: id_in(order_id, name) for name in places.ids},
             **{name: str(at) for name, at in moments.items()},
@@ -70,7 +71,7 @@ class Order:
     @property
     def order_id(self) -> UUID:
         """Its id."""
-        return named(self.load, str(self.number))
+        return dated(named(self.load, str(self.number)), int(self.placed_at.timestamp() * 1000))
 
 
 class Loading:
@@ -122,7 +123,7 @@ class Loading:
                 with cursor.copy(copy_in(table, patterns[0].columns[table])) as rows:
                     for text, value in zip(patterns, values, strict=True):
                         rows.write(text.lines[table] % value)
-            cursor.execute(_INBOX, (self._inbox[context] * len(chunk),))
+            cursor.execute(_INBOX, (list(self._messages(context, chunk)),))
             if context == "inventory":
                 self._deliver(cursor, chunk)
 
@@ -142,11 +143,17 @@ class Loading:
         database = notifications_database()
         try:
             database["notifications"].insert_many(self._mails(chunk), ordered=False)
-            received, seen = self._inbox["notifications"] * len(chunk), datetime.now(UTC)
+            received, seen = list(self._messages("notifications", chunk)), datetime.now(UTC)
             if received:
-                database["inbox"].insert_many(({"_id": uuid4(), "received_at": seen} for _ in range(received)), False)
+                database["inbox"].insert_many(({"_id": one, "received_at": seen} for one in received), False)
         finally:
             database.client.close()
+
+    def _messages(self, context: str, chunk: range) -> Iterator[UUID]:
+        for number in chunk:
+            order_id = self._order(number).order_id
+            for nth in range(self._inbox[context]):
+                yield within(order_id, f"{context}/{nth}")
 
     def _mails(self, chunk: range) -> Iterator[dict[str, Any]]:
         for number in chunk:

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg.sql import SQL, Composed, Identifier
 
 from contexts.delivery.model import shipment_id
-from contexts.identity import named
+from contexts.identity import part
 from contexts.orders.payment import payment_id
 from demonstration.databases import looking_into
 from persistence.databases import notifications_database
@@ -198,4 +198,4 @@ def filled(document: Any, values: Values, moments: Mapping[str, datetime]) -> An
 
 def id_in(order_id: UUID, name: str) -> str:
     """Return the id that has this name within an order."""
-    return str(named(order_id, name))
+    return str(part(order_id, name))

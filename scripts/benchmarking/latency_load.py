@@ -10,7 +10,7 @@ import aiohttp
 
 from benchmarking.platform import PAUSE, STANDSTILL, PlatformFailedError
 from demonstration import journeys
-from demonstration.customers import order_body
+from demonstration.customers import idempotency_key, order_body
 from demonstration.outcomes import PlannedOrder
 from demonstration.replay import TIMEOUT
 from demonstration.tally import Tally
@@ -109,7 +109,7 @@ class _Door:
 
     async def post(self, order: PlannedOrder, body: bytes, appointed: float) -> Sending | None:
         """Post an order once; None, and a line in the tally, if it was not accepted."""
-        headers, sent = {"Idempotency-Key": f"{self._run}/{order.number}"}, time.monotonic()
+        headers, sent = {"Idempotency-Key": idempotency_key(self._run, order.number)}, time.monotonic()
         try:
             async with self._session.post(self._url, data=body, headers=headers) as answer:
                 said, accepted = await answer.read(), time.monotonic()

@@ -18,7 +18,7 @@ import uvloop
 from benchmarking.http_answer import Answer, UnreadableError
 from benchmarking.keep_alive import KeptConnection
 from benchmarking.threads import in_a_thread
-from demonstration.customers import order_body
+from demonstration.customers import idempotency_key, order_body
 from demonstration.outcomes import PlannedOrder
 from demonstration.replay import PAUSE
 from demonstration.tally import Tally
@@ -37,7 +37,7 @@ NOT_NOW = frozenset({503, 504})
 async def post_all(url: str, run: str, orders: Sequence[PlannedOrder], connections: int, tally: Tally) -> None:
     """Post all orders, each until it is accepted or refused, and note that in the tally.
 
-    Keys are `<run>/<number>`. An answer of 503 or 504, and a connection that ends without an answer, are followed by
+    An answer of 503 or 504, and a connection that ends without an answer, are followed by
     the same request under the same key; any other answer but 202 is a refusal. Raises `OSError` when nothing gets on
     any more.
     """
@@ -49,7 +49,7 @@ async def post_all(url: str, run: str, orders: Sequence[PlannedOrder], connectio
 def prepared(url: str, run: str, orders: Iterable[PlannedOrder]) -> list[tuple[PlannedOrder, bytes]]:
     """Return each order with its request, to the last byte."""
     host = urlsplit(url).netloc
-    return [(order, _request(host, f"{run}/{order.number}", order)) for order in orders]
+    return [(order, _request(host, idempotency_key(run, order.number), order)) for order in orders]
 
 
 def _request(host: str, key: str, order: PlannedOrder) -> bytes:

@@ -5,11 +5,12 @@ from typing import TypedDict
 from uuid import UUID, uuid5
 
 from contexts.delivery.model import shipment_id
+from contexts.orders.model import order_number
 from contexts.orders.payment import payment_id
 from demonstration import cdnow
 from demonstration.catalogue import product_id
 from demonstration.cdnow import DataError, Purchase
-from demonstration.customers import customer_id
+from demonstration.customers import customer_id, made_now
 from demonstration.outcomes import Fate, PlannedOrder
 
 
@@ -43,14 +44,14 @@ def planned(bought: Sequence[Purchase]) -> list[PlannedOrder]:
 
 def orders(bought: Iterable[Purchase], run: UUID) -> list[OneLineOrder]:
     """Return the purchases as orders for a peer, with ids of one run."""
-    return [_order(uuid5(run, str(number)), one) for number, one in enumerate(bought, start=1)]
+    return [_order(made_now(uuid5(run, str(number))), one) for number, one in enumerate(bought, start=1)]
 
 
 def _order(order_id: UUID, purchase: Purchase) -> OneLineOrder:
     ((unit_cents, quantity),) = purchase.lines
     return {
         "id": str(order_id),
-        "number": f"FV-{order_id.hex[:15].upper()}",
+        "number": order_number(order_id),
         "customer_id": str(customer_id(purchase.customer)),
         "email": f"customer-{purchase.customer:05}@example.com",
         "product_id": str(product_id(unit_cents)),

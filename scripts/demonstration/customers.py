@@ -1,10 +1,12 @@
 """The customers: each of the data's numbers with an id, an e-mail address, a home, and an order to send."""
 
+import time
 from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
 
+from contexts.identity import dated
 from demonstration.catalogue import CDNOW, product_id
 from demonstration.cdnow import Purchase
 from demonstration.outcomes import MORE_THAN_THERE_IS, Fate
@@ -28,6 +30,16 @@ CARD, DECLINED_CARD = "tok_visa", "tok_chargeDeclined"
 def customer_id(number: int) -> UUID:
     """Name a customer."""
     return uuid5(CDNOW, f"customer/{number}")
+
+
+def idempotency_key(run: str, number: int) -> str:
+    """Return a key for an order, to be kept for its repeats, as a careful client makes it: a version 7 UUID."""
+    return str(made_now(uuid5(CDNOW, f"{run}/{number}")))
+
+
+def made_now(identity: UUID) -> UUID:
+    """Put the present time in front of an id."""
+    return dated(identity, time.time_ns() // 1_000_000)
 
 
 def order_body(purchase: Purchase, fate: Fate) -> bytes:

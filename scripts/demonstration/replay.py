@@ -7,7 +7,7 @@ from uuid import UUID
 
 import aiohttp
 
-from demonstration.customers import order_body
+from demonstration.customers import idempotency_key, order_body
 from demonstration.outcomes import PlannedOrder
 from demonstration.tally import Tally
 
@@ -53,7 +53,7 @@ class Replay:
 
     async def _post(self, session: aiohttp.ClientSession, order: PlannedOrder) -> None:
         body = order_body(order.purchase, order.fate)
-        headers = {"Idempotency-Key": f"{self._run}/{order.number}"}
+        headers = {"Idempotency-Key": idempotency_key(self._run, order.number)}
         while True:
             pause = PAUSE
             try:

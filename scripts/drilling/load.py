@@ -8,7 +8,7 @@ from uuid import UUID
 
 import aiohttp
 
-from demonstration.customers import order_body
+from demonstration.customers import idempotency_key, order_body
 from demonstration.outcomes import PlannedOrder
 from demonstration.replay import NOT_NOW, PAUSE, TIMEOUT
 from drilling.ledger import Ledger
@@ -64,7 +64,7 @@ class Load:
 
     async def _order(self, session: aiohttp.ClientSession, order: PlannedOrder, cancel_after: float | None) -> None:
         body = order_body(order.purchase, order.fate)
-        headers = {"Idempotency-Key": f"{self._run}/{order.number}"}
+        headers = {"Idempotency-Key": idempotency_key(self._run, order.number)}
         status, answer = await self._until_answered(session, self._url, headers, body)
         if status != 202:
             self._ledger.refuse(order, f"{status} {answer}"[:300])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contexts.identity import named, parsed, within
+from contexts.identity import dated, named, parsed, part, within
 
 
 @given(namespace=st.uuids(), name=st.text())
@@ -28,6 +28,36 @@ def test_an_id_within_another_begins_like_it_and_differs_by_its_name(
     assert identity == within(whole, name)
     assert (identity == within(whole, another)) is (name == another)
     assert (identity == within(other, name)) is (whole == other)
+
+
+@given(st.uuids(), st.uuids(), st.integers(0, 2**48 - 1), st.integers(0, 2**48 - 1))
+def test_a_dated_id_stands_where_its_time_puts_it_and_keeps_74_bits_of_what_it_is_of(
+    one: UUID, other: UUID, earlier: int, later: int
+) -> None:
+    earlier, later = sorted((earlier, later))
+    first, second = dated(one, earlier), dated(other, later)
+
+    assert (first.version, first.variant, int.from_bytes(first.bytes[:6], "big")) == (7, RFC_4122, earlier)
+    assert first.int & (1 << 62) - 1 == one.int & (1 << 62) - 1
+    assert first.hex[13:16] == one.hex[13:16]
+    assert first < second or earlier == later
+    assert dated(one, earlier) == first
+
+
+@given(st.uuids(), st.integers(0, 2**48 - 1), st.text())
+def test_the_parts_of_what_is_dated_stand_beside_it_and_their_parts_too(one: UUID, at: int, name: str) -> None:
+    whole = dated(one, at)
+
+    assert part(whole, name) == within(whole, name)
+    assert part(part(whole, name), name).bytes[:6] == whole.bytes[:6]
+
+
+@pytest.mark.parametrize("version", [1, 3, 4, 5])
+@given(identity=st.uuids(), name=st.text())
+def test_the_parts_of_what_is_older_than_dated_ids_keep_their_names(version: int, identity: UUID, name: str) -> None:
+    whole = UUID(int=identity.int, version=version)
+
+    assert part(whole, name) == uuid5(whole, name)
 
 
 @given(st.uuids())

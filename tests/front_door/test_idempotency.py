@@ -118,6 +118,44 @@ def test_an_order_accepted_before_is_accepted_again_when_its_product_is_no_longe
     assert (answer.status, answer.headers["Idempotent-Replayed"]) == (202, "true")
 
 
+def test_an_order_stands_where_the_time_of_its_key_puts_it_whatever_is_lost(
+    door: Any, product: UUID, redis_url: str, views: Any
+) -> None:
+    keys = [f"0199f3a4-b2c{digit}-7abc-9def-0123456789ab" for digit in "789"]
+    ids = [UUID(door.post(door.an_order((product, 1)), key=key).content["order_id"]) for key in keys]
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    views.keep_on_sale(product)
+    again = [UUID(door.post(door.an_order((product, 1)), key=key).content["order_id"]) for key in keys]
+
+    assert [one.hex[:12] for one in ids] == ["0199f3a4b2c7", "0199f3a4b2c8", "0199f3a4b2c9"]
+    assert {one.version for one in ids} == {7}
+    assert again == ids
+
+
+def test_two_keys_of_one_moment_are_two_orders(door: Any, product: UUID) -> None:
+    key = "0199f3a4-b2c7-7abc-9def-0123456789a"
+    ids = {door.post(door.an_order((product, 1)), key=key + digit).content["order_id"] for digit in "0aA"}
+
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "0199f3a4-b2c7-4abc-9def-0123456789ab",
+        "0199f3a4-b2c7-7abc-cdef-0123456789ab",
+        "0199f3a4-b2c7-7abc-9def-0123456789ab-1",
+        "0199f3a4b2c77abc9def0123456789ab",
+        "7",
+    ],
+)
+def test_a_key_that_tells_no_time_is_a_key_all_the_same(door: Any, product: UUID, key: str) -> None:
+    first, second = (UUID(door.post(door.an_order((product, 1)), key=key).content["order_id"]) for _ in range(2))
+
+    assert (first, first.version) == (second, 5)
+
+
 def test_the_fingerprint_is_kept_for_a_day(door: Any, product: UUID, redis_url: str) -> None:
     order_id = door.post(door.an_order((product, 1))).content["order_id"]
 

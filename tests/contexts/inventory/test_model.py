@@ -5,6 +5,7 @@ from uuid import UUID, uuid4, uuid5
 
 import pytest
 
+from contexts.identity import dated, within
 from contexts.inventory.messages import Line, ReceiveStock
 from contexts.inventory.model import (
     HOLD,
@@ -348,11 +349,24 @@ def test_readers_see_what_can_be_ordered_and_a_higher_version_after_each_change(
     assert stock.view(BOX) is None
 
 
-def test_a_delivery_keeps_its_name_in_the_ledger_for_ever() -> None:
-    command = ReceiveStock(delivery_id=uuid4(), product_id=CD, warehouse_id=EAST, quantity=1)
+@pytest.mark.parametrize("version", [4, 5, 7, 8])
+def test_a_delivery_keeps_its_name_in_the_ledger_for_ever(version: int) -> None:
+    delivery_id = UUID(int=dated(uuid4(), 1).int & ~(0xF << 76) | version << 76)
+    command = ReceiveStock(delivery_id=delivery_id, product_id=CD, warehouse_id=EAST, quantity=1)
     stock = Stocks()
 
     stock.receive(command, NOW)
 
     # What stock was booked under before must be refused by the ledger's key after any change of this code.
     assert stock.ledger[0].id == uuid5(command.delivery_id, f"RECEIVED/{CD}/{EAST}")
+
+
+def test_what_an_order_moves_keeps_its_name_in_the_ledger_and_stands_beside_an_order_that_is_dated() -> None:
+    older, order_id = uuid4(), dated(uuid4(), 1)
+    stock = stocks((CD, EAST, 3))
+    for one in (older, order_id):
+        stock.reserve(one, lines((CD, 1)), NOW)
+
+    assert stock.ledger[-2].id == uuid5(older, f"RESERVED/{CD}/{EAST}")
+    assert stock.ledger[-1].id.bytes[:6] == order_id.bytes[:6]
+    assert stock.ledger[-1].id == within(order_id, f"RESERVED/{CD}/{EAST}")

@@ -1,13 +1,15 @@
 """Orders are priced from the context's own copy of the catalogue, and end once."""
 
+import re
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from contexts.catalog.messages import Price, ProductChanged
+from contexts.identity import dated
 from contexts.orders.messages import OrderCompleted, OrderPlaced, OrderRejected
-from contexts.orders.model import NoPrice, Order, Orders, Status, WrongState
+from contexts.orders.model import NoPrice, Order, Orders, Status, WrongState, order_number
 from tests.contexts.examples import NOW, a_place_order
 
 CD, BOX = UUID(int=1), UUID(int=2)
@@ -187,6 +189,26 @@ def test_an_order_has_a_number_that_people_can_read_out() -> None:
     command = a_place_order((CD, 1), order_id=UUID("0123456789abcdef0123456789abcdef"))
 
     assert known.place(command, NOW).order_number == "FV-01234-56789-ABCDE"
+
+
+def test_the_numbers_of_dated_orders_ascend_and_differ_within_one_millisecond() -> None:
+    at = int(NOW.timestamp() * 1000)
+    ids = [dated(uuid4(), at + number // 100) for number in range(300)]
+    numbers = [order_number(one) for one in ids]
+
+    assert all(re.fullmatch("FV(-[0-9A-HJKMNP-TV-Z]{6}){3}", one) for one in numbers)
+    assert len(set(numbers)) == 300
+    assert max(numbers[:100]) < min(numbers[100:200]) < max(numbers[100:200]) < min(numbers[200:])
+
+
+def test_the_number_of_a_dated_order_is_its_time_and_its_last_bits() -> None:
+    order_id = UUID("0199f3a4-b2c7-7000-8000-000000000021")
+
+    # Crockford's digits of the time, 48 bits, and of the id's last 42 bits.
+    time, last = 0x0199F3A4B2C7, 0x21
+    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    told = "".join(digits[(time << 42 | last) >> 5 * place & 31] for place in reversed(range(18)))
+    assert order_number(order_id) == f"FV-{told[:6]}-{told[6:12]}-{told[12:]}"
 
 
 def test_a_completed_order_tells_what_a_mail_needs() -> None:
