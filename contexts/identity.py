@@ -34,16 +34,26 @@ def within(whole: UUID, name: str) -> UUID:
 
 
 def dated(identity: UUID, milliseconds: int) -> UUID:
-    """Return the version 7 UUID of RFC 9562 with 74 bits of `identity` behind a time: milliseconds since 1970."""
+    """Return the version 7 UUID of RFC 9562 with 74 bits of `identity` behind a time: milliseconds since 1970.
+
+    Raises `ValueError` for a time of more than 48 bits.
+    """
+    if milliseconds >> 48:
+        raise ValueError(f"{milliseconds} ms are no time of a UUID")
     return _made((milliseconds << 80 | identity.int & _LAST_80_BITS) & _OTHER_BITS | _VERSION_7)
 
 
+def is_dated(identity: UUID) -> bool:
+    """Whether an id is dated, or stands within another."""
+    return (identity.int >> 76) & 0xF in (7, 8)
+
+
 def part(whole: UUID, name: str) -> UUID:
-    """Return the id of what belongs to `whole` for ever: within it if that is dated, or within what is, else `named`.
+    """Return the id of what belongs to `whole` for ever: `within` it if that is dated, else `named`.
 
     So what was named before there were dated ids keeps its name.
     """
-    return within(whole, name) if (whole.int >> 76) & 0xF >= 7 else named(whole, name)
+    return within(whole, name) if is_dated(whole) else named(whole, name)
 
 
 def parsed(text: str) -> UUID:

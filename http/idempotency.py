@@ -6,6 +6,7 @@ a fingerprint of the body for a day, only tells a client that it used a key twic
 
 import hashlib
 import re
+from datetime import UTC, datetime
 from uuid import UUID
 
 from aiohttp import web
@@ -17,6 +18,10 @@ from .problems import IDEMPOTENCY_KEY_REUSED, NO_IDEMPOTENCY_KEY, Fault, Problem
 
 #: Seconds that a fingerprint is kept.
 A_DAY = 24 * 3600
+
+#: Milliseconds since 1970. Older keys may have been sent while no id began with a time: a repeat of theirs must be the
+#: same order. Never to be changed.
+FIRST_DATED = int(datetime(2026, 11, 26, tzinfo=UTC).timestamp() * 1000)
 
 _CALLERS = UUID("e2a7c1de-6a0f-4d4c-9a39-0f9a3d8f5c11")
 _ANONYMOUS = named(_CALLERS, "anonymous")
@@ -48,7 +53,8 @@ def id_of_order(caller: UUID, key: str) -> UUID:
     side with those of its time (docs/decisions/0013-ids-that-begin-with-a-time.md).
     """
     identity = named(caller, key)
-    return dated(identity, int(key[:8] + key[9:13], 16)) if _VERSION_7.fullmatch(key) else identity
+    time = int(key[:8] + key[9:13], 16) if _VERSION_7.fullmatch(key) else 0
+    return dated(identity, time) if time >= FIRST_DATED else identity
 
 
 def fingerprint(canonical_body: bytes) -> bytes:

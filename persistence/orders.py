@@ -19,7 +19,7 @@ from persistence.tables.orders import order_events, order_items, orders, price_c
 
 _ORDERS = """
     SELECT id, customer_id, customer_email, customer_phone, currency, shipping_address, billing_address, created_at,
-           status, rejection_reason, completed_at, version, return_reason, returned_at, return_refusal
+           status, rejection_reason, completed_at, version, return_reason, returned_at, return_refusal, order_number
     FROM orders WHERE id = ANY(%s) ORDER BY id FOR UPDATE
 """
 
@@ -146,6 +146,7 @@ def _order(row: Mapping[str, Any], lines: tuple[PricedLine, ...]) -> Order:
         return_reason=row["return_reason"],
         returned_at=row["returned_at"],
         return_refusal=row["return_refusal"],
+        number=row["order_number"],
     )
 
 

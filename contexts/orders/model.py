@@ -1,5 +1,6 @@
 """Orders: priced when they are placed, closed when their journey ends; every change is an event of the order."""
 
+import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from contexts.catalog.messages import ProductChanged
-from contexts.identity import within
+from contexts.identity import is_dated, within
 from contexts.money import largest_minor
 from contexts.orders.messages import (
     OrderCompleted,
@@ -86,7 +87,7 @@ class OrderEvent(NamedTuple):
 
 @dataclass(slots=True)
 class Order:
-    """An order with its lines. Amounts are minor currency units.
+    """An order with its lines. Amounts are minor currency units. `number` is what people call it.
 
     `return_refusal` says why a completed order cannot come back; None as long as nobody was told so.
     """
@@ -107,12 +108,12 @@ class Order:
     return_reason: str | None = None
     returned_at: datetime | None = None
     return_refusal: str | None = None
+    number: str = ""
     events: list[OrderEvent] = field(default_factory=list)
 
-    @property
-    def number(self) -> str:
-        """The number that people use."""
-        return order_number(self.id)
+    def __post_init__(self) -> None:
+        """Give a new order its number."""
+        self.number = self.number or new_number(self.id)
 
     @property
     def total_minor(self) -> int:
@@ -271,15 +272,15 @@ class Orders:
         return replace(price, sku=newest.sku, name=newest.name, product_status=newest.product_status)
 
 
-def order_number(order_id: UUID) -> str:
-    """Return the number that people use: of an id that begins with a time that time and 42 other bits, else 60 bits.
+def new_number(order_id: UUID) -> str:
+    """Return a number for a new order: of an id that begins with a time that time and chance, else 60 bits of the id.
 
-    Both are unique within the shop's life time, and the former ascend.
+    Chance, so that nobody can make two orders of one number, or find the id, which lets who has it see the order.
     """
-    if order_id.version != 7:
+    if not is_dated(order_id):
         digits = order_id.hex[:15].upper()
         return f"FV-{digits[:5]}-{digits[5:10]}-{digits[10:]}"
-    bits = order_id.int >> 80 << 42 | order_id.int & (1 << 42) - 1
+    bits = order_id.int >> 80 << 42 | secrets.randbits(42)
     digits = "".join(_PAIRS[bits >> shift & 1023] for shift in range(80, -1, -10))
     return f"FV-{digits[:6]}-{digits[6:12]}-{digits[12:]}"
 

@@ -17,7 +17,7 @@ from psycopg import Cursor
 
 from benchmarking.growth_pattern import TABLES, Pattern, Places, copy_in, filled, id_in
 from contexts.identity import dated, named, within
-from contexts.orders.model import order_number
+from contexts.orders.model import new_number
 from demonstration.databases import looking_into
 from persistence.databases import notifications_database
 
@@ -62,7 +62,7 @@ class Order:
             "order": str(order_id),
             "customer": id_in(self.load, f"customer/{customer}"),
             "email": f"customer-{customer:07}@example.com",
-            "number": order_number(order_id),
+            "number": new_number(order_id),
             "parcel": f"FV{digits}",
             **{name: id_in(order_id, name) for name in places.ids},
             **{name: str(at) for name, at in moments.items()},

@@ -47,7 +47,7 @@ _UNITS = """
 _OWN = re.compile(
     r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"|(?P<moment>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00)"
-    r"|(?P<number>FV(?:-[0-9A-F]{5}){3})|(?P<parcel>FV[0-9A-F]{18})|(?P<email>[^\s@\"]+@example\.com)"
+    r"|(?P<number>FV(?:-[0-9A-Z]{5,6}){3})|(?P<parcel>FV[0-9A-F]{18})|(?P<email>[^\s@\"]+@example\.com)"
 )
 
 Values: TypeAlias = Mapping[str, str]

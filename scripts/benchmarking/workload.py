@@ -5,7 +5,7 @@ from typing import TypedDict
 from uuid import UUID, uuid5
 
 from contexts.delivery.model import shipment_id
-from contexts.orders.model import order_number
+from contexts.orders.model import new_number
 from contexts.orders.payment import payment_id
 from demonstration import cdnow
 from demonstration.catalogue import product_id
@@ -51,7 +51,7 @@ def _order(order_id: UUID, purchase: Purchase) -> OneLineOrder:
     ((unit_cents, quantity),) = purchase.lines
     return {
         "id": str(order_id),
-        "number": order_number(order_id),
+        "number": new_number(order_id),
         "customer_id": str(customer_id(purchase.customer)),
         "email": f"customer-{purchase.customer:05}@example.com",
         "product_id": str(product_id(unit_cents)),

@@ -44,6 +44,12 @@ def test_a_dated_id_stands_where_its_time_puts_it_and_keeps_74_bits_of_what_it_i
     assert dated(one, earlier) == first
 
 
+@pytest.mark.parametrize("milliseconds", [-1, 2**48])
+def test_a_time_that_no_id_has_room_for_is_refused(milliseconds: int) -> None:
+    with pytest.raises(ValueError, match="no time of a UUID"):
+        dated(UUID(int=1), milliseconds)
+
+
 @given(st.uuids(), st.integers(0, 2**48 - 1), st.text())
 def test_the_parts_of_what_is_dated_stand_beside_it_and_their_parts_too(one: UUID, at: int, name: str) -> None:
     whole = dated(one, at)

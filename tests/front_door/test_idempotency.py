@@ -1,7 +1,7 @@
 """One key is one order, whatever is lost on the way."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 import redis
@@ -121,20 +121,20 @@ def test_an_order_accepted_before_is_accepted_again_when_its_product_is_no_longe
 def test_an_order_stands_where_the_time_of_its_key_puts_it_whatever_is_lost(
     door: Any, product: UUID, redis_url: str, views: Any
 ) -> None:
-    keys = [f"0199f3a4-b2c{digit}-7abc-9def-0123456789ab" for digit in "789"]
+    keys = [f"01a21526-e40{digit}-7abc-9def-0123456789ab" for digit in "09f"]
     ids = [UUID(door.post(door.an_order((product, 1)), key=key).content["order_id"]) for key in keys]
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
     views.keep_on_sale(product)
     again = [UUID(door.post(door.an_order((product, 1)), key=key).content["order_id"]) for key in keys]
 
-    assert [one.hex[:12] for one in ids] == ["0199f3a4b2c7", "0199f3a4b2c8", "0199f3a4b2c9"]
+    assert [one.hex[:12] for one in ids] == [f"01a21526e40{digit}" for digit in "09f"]
     assert {one.version for one in ids} == {7}
     assert again == ids
 
 
 def test_two_keys_of_one_moment_are_two_orders(door: Any, product: UUID) -> None:
-    key = "0199f3a4-b2c7-7abc-9def-0123456789a"
+    key = "01a21526-e400-7abc-9def-0123456789a"
     ids = {door.post(door.an_order((product, 1)), key=key + digit).content["order_id"] for digit in "0aA"}
 
     assert len(ids) == 3
@@ -143,17 +143,21 @@ def test_two_keys_of_one_moment_are_two_orders(door: Any, product: UUID) -> None
 @pytest.mark.parametrize(
     "key",
     [
-        "0199f3a4-b2c7-4abc-9def-0123456789ab",
-        "0199f3a4-b2c7-7abc-cdef-0123456789ab",
-        "0199f3a4-b2c7-7abc-9def-0123456789ab-1",
-        "0199f3a4b2c77abc9def0123456789ab",
+        "01a21526-e400-4abc-9def-0123456789ab",
+        "01a21526-e400-7abc-cdef-0123456789ab",
+        "01a21526-e400-7abc-9def-0123456789ab-1",
+        "01a21526e4007abc9def0123456789ab",
+        "01a21526-e3ff-7abc-9def-0123456789ab",
         "7",
     ],
 )
-def test_a_key_that_tells_no_time_is_a_key_all_the_same(door: Any, product: UUID, key: str) -> None:
+def test_a_key_that_tells_no_time_or_an_older_one_makes_the_id_that_it_always_made(
+    door: Any, product: UUID, key: str
+) -> None:
     first, second = (UUID(door.post(door.an_order((product, 1)), key=key).content["order_id"]) for _ in range(2))
 
     assert (first, first.version) == (second, 5)
+    assert first == uuid5(uuid5(UUID("e2a7c1de-6a0f-4d4c-9a39-0f9a3d8f5c11"), "anonymous"), key)
 
 
 def test_the_fingerprint_is_kept_for_a_day(door: Any, product: UUID, redis_url: str) -> None:

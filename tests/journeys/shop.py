@@ -1,5 +1,6 @@
 """A shop on the platform: products with stock, orders of every fate, and what became of them in every store."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 
 from contexts.catalog.messages import Price, PutProduct
 from contexts.delivery.model import shipment_id
+from contexts.identity import dated
 from contexts.inventory.messages import ReceiveStock
 from contexts.orders.messages import Address, Customer, OrderLine, PaymentMethod, PlaceOrder
 from contexts.orders.payment import payment_id
@@ -62,7 +64,7 @@ class Shop:
     def order(product_id: UUID, units: int = 1, card: str = GOOD_CARD, to: Address = HOME) -> PlaceOrder:
         """An order of one line."""
         return PlaceOrder(
-            order_id=uuid4(),
+            order_id=dated(uuid4(), time.time_ns() // 1_000_000),
             customer=Customer(id=uuid4(), email="jane@example.com"),
             currency="USD",
             lines=(OrderLine(product_id=product_id, quantity=units),),

@@ -1,7 +1,6 @@
 """A customer's cancellation through the whole platform: undone before the parcel is booked, brought back after."""
 
-from uuid import uuid5
-
+from contexts.coordination.definitions import journey_id
 from contexts.coordination.messages import CancelOrder
 from contexts.orders.payment import payment_id
 from tests.persistence.virtual_host import eventually
@@ -30,7 +29,7 @@ def test_a_completed_order_that_is_cancelled_comes_back_once(shop: Shop) -> None
     shop.platform.send(CancelOrder(order_id=order.order_id, reason="too many"), times=3)
     shop.platform.send(CancelOrder(order_id=order.order_id))
     ended = "SELECT 1 FROM sagas WHERE id = %s AND status = 'COMPLETED'"
-    eventually(lambda: shop.platform.rows("coordination", ended, uuid5(order.order_id, "return_order")), 25)
+    eventually(lambda: shop.platform.rows("coordination", ended, journey_id("return_order", order.order_id)), 25)
     shop.wait_until_final(order)
 
     assert shop.fate(order) == RETURNED

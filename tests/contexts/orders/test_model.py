@@ -9,7 +9,7 @@ import pytest
 from contexts.catalog.messages import Price, ProductChanged
 from contexts.identity import dated
 from contexts.orders.messages import OrderCompleted, OrderPlaced, OrderRejected
-from contexts.orders.model import NoPrice, Order, Orders, Status, WrongState, order_number
+from contexts.orders.model import NoPrice, Order, Orders, Status, WrongState, new_number
 from tests.contexts.examples import NOW, a_place_order
 
 CD, BOX = UUID(int=1), UUID(int=2)
@@ -194,21 +194,20 @@ def test_an_order_has_a_number_that_people_can_read_out() -> None:
 def test_the_numbers_of_dated_orders_ascend_and_differ_within_one_millisecond() -> None:
     at = int(NOW.timestamp() * 1000)
     ids = [dated(uuid4(), at + number // 100) for number in range(300)]
-    numbers = [order_number(one) for one in ids]
+    numbers = [new_number(one) for one in ids]
 
     assert all(re.fullmatch("FV(-[0-9A-HJKMNP-TV-Z]{6}){3}", one) for one in numbers)
     assert len(set(numbers)) == 300
     assert max(numbers[:100]) < min(numbers[100:200]) < max(numbers[100:200]) < min(numbers[200:])
 
 
-def test_the_number_of_a_dated_order_is_its_time_and_its_last_bits() -> None:
-    order_id = UUID("0199f3a4-b2c7-7000-8000-000000000021")
+def test_nobody_can_choose_the_number_of_a_dated_order_or_find_its_id_by_it() -> None:
+    known, order_id = orders(told(CD, a_price(999))), dated(uuid4(), 1)
+    placed = known.place(a_place_order((CD, 1), order_id=order_id), NOW)
 
-    # Crockford's digits of the time, 48 bits, and of the id's last 42 bits.
-    time, last = 0x0199F3A4B2C7, 0x21
-    digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    told = "".join(digits[(time << 42 | last) >> 5 * place & 31] for place in reversed(range(18)))
-    assert order_number(order_id) == f"FV-{told[:6]}-{told[6:12]}-{told[12:]}"
+    # Of one id come ever new numbers, so what they tell beside the time is not of the id.
+    assert len({new_number(order_id) for _ in range(100)}) == 100
+    assert known.place(a_place_order((CD, 1), order_id=order_id), NOW).order_number == placed.order_number
 
 
 def test_a_completed_order_tells_what_a_mail_needs() -> None:
