@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from contexts.catalog.messages import Price, ProductChanged
+from contexts.identity import dated
 from contexts.messages import Message
 from contexts.orders.gateway import Approved, Declined, Unknown
 from contexts.orders.messages import (
@@ -132,6 +133,17 @@ def test_an_order_is_found_again_as_it_was_placed(store: PostgresStore) -> None:
     assert (order.email, order.phone, order.customer_id) == ("jane@example.com", "+1 555 0100", command.customer.id)
     assert order.shipping_address == ADDRESS.model_dump()
     assert order.billing_address["name"] == "Another"
+
+
+@pytest.mark.parametrize("order_id", [uuid4(), dated(uuid4(), 1)], ids=["undated", "dated"])
+def test_an_order_keeps_the_number_that_was_told(store: PostgresStore, order_id: UUID) -> None:
+    command = an_order((on_sale(store, 1999), 1), order_id=order_id)
+    with loaded(store, OrderTables, command) as orders:
+        told = orders.place(command, NOW)
+
+    with loaded(store, OrderTables, command) as orders:
+        assert orders.get(order_id).number == told.order_number
+        assert orders.place(command, NOW).order_number == told.order_number
 
 
 def test_the_lines_of_an_order_keep_their_places(store: PostgresStore) -> None:
