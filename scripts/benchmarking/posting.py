@@ -37,9 +37,9 @@ NOT_NOW = frozenset({503, 504})
 async def post_all(url: str, run: str, orders: Sequence[PlannedOrder], connections: int, tally: Tally) -> None:
     """Post all orders, each until it is accepted or refused, and note that in the tally.
 
-    An answer of 503 or 504, and a connection that ends without an answer, are followed by
-    the same request under the same key; any other answer but 202 is a refusal. Raises `OSError` when nothing gets on
-    any more.
+    All keys are made before the first order is posted. An answer of 503 or 504, and a connection that ends without an
+    answer, are followed by the same request under the same key; any other answer but 202 is a refusal. Raises `OSError`
+    when nothing gets on any more.
     """
     requests = prepared(url, run, orders)
     # A thread with uvloop: the timers of this program's own loop stay exact below the millisecond, as latency needs.
