@@ -1,6 +1,5 @@
 """Orders: priced when they are placed, closed when their journey ends; every change is an event of the order."""
 
-import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from contexts.catalog.messages import ProductChanged
-from contexts.identity import is_dated, within
+from contexts.identity import within
 from contexts.money import largest_minor
 from contexts.orders.messages import (
     OrderCompleted,
@@ -19,11 +18,8 @@ from contexts.orders.messages import (
     PricedLine,
     ReturnRefused,
 )
+from contexts.orders.numbers import new_number
 from contexts.pricing import price_at
-
-#: Crockford's digits, which nobody mistakes for each other, two at a time.
-_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
 
 #: The catalog's status of a product that may be sold.
 ON_SALE = "ACTIVE"
@@ -270,19 +266,6 @@ class Orders:
         if price is None:
             return replace(newest, product_status="WITHOUT_PRICE")
         return replace(price, sku=newest.sku, name=newest.name, product_status=newest.product_status)
-
-
-def new_number(order_id: UUID) -> str:
-    """Return a number for a new order: of an id that begins with a time that time and chance, else 60 bits of the id.
-
-    Chance, so that nobody can make two orders of one number, or find the id, which lets who has it see the order.
-    """
-    if not is_dated(order_id):
-        digits = order_id.hex[:15].upper()
-        return f"FV-{digits[:5]}-{digits[5:10]}-{digits[10:]}"
-    bits = order_id.int >> 80 << 42 | secrets.randbits(42)
-    digits = "".join(_PAIRS[bits >> shift & 1023] for shift in range(80, -1, -10))
-    return f"FV-{digits[:6]}-{digits[6:12]}-{digits[12:]}"
 
 
 def priced_line(product_id: UUID, quantity: int, price: PriceCopy) -> PricedLine:

@@ -17,7 +17,7 @@ from psycopg import Cursor
 
 from benchmarking.growth_pattern import TABLES, Pattern, Places, copy_in, filled, id_in
 from contexts.identity import dated, named, within
-from contexts.orders.model import new_number
+from contexts.orders.numbers import new_number
 from demonstration.databases import looking_into
 from persistence.databases import notifications_database
 

@@ -5,7 +5,7 @@ from typing import TypedDict
 from uuid import UUID, uuid5
 
 from contexts.delivery.model import shipment_id
-from contexts.orders.model import new_number
+from contexts.orders.numbers import new_number
 from contexts.orders.payment import payment_id
 from demonstration import cdnow
 from demonstration.catalogue import product_id

@@ -14,7 +14,7 @@ from benchmarking.growth_run import TOLERATED, require_room
 from benchmarking.growth_stores import LARGE, Scans
 from benchmarking.platform import PlatformFailedError
 from contexts.delivery.model import shipment_id
-from contexts.orders.model import new_number
+from contexts.orders.numbers import new_number
 from contexts.orders.payment import payment_id
 from persistence.orders import line_id
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from aiohttp import web
 
 from benchmarking import posting, workload
 from benchmarking.http_answer import Answer, UnreadableError, whole_answer
+from demonstration.catalogue import CDNOW
 from demonstration.cdnow import Purchase
 from demonstration.customers import order_body
 from demonstration.outcomes import PlannedOrder
@@ -21,11 +22,20 @@ from demonstration.tally import Tally
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}"
 
 
+def named_by(key: str) -> str:
+    """Return the run and the number of the order that a key was made for: the key's own bits behind its time."""
+    own = (1 << 62) - 1
+    (found,) = (n for n in range(1, 51) if uuid5(CDNOW, f"run/{n}").int & own == UUID(key).int & own)
+    assert UUID(key).version == 7
+    return f"run/{found}"
+
+
 class Door:
-    """What was posted to the server, by key, and the order ids that it gave."""
+    """What was posted to the server, by what its key was made for, and the order ids that it gave."""
 
     def __init__(self, *answers: Callable[[web.Request], Awaitable[web.Response]]) -> None:
         self.bodies: dict[str, bytes] = {}
+        self.sent: list[str] = []
         self.keys: list[str] = []
         self.given: dict[str, UUID] = {}
         self.ports = set[int]()
@@ -34,12 +44,13 @@ class Door:
     async def post(self, request: web.Request) -> web.Response:
         """Answer as wanted, then accept."""
         key = request.headers["Idempotency-Key"]
-        self.keys.append(key)
-        self.bodies[key] = await request.read()
+        self.sent.append(key)
+        self.keys.append(name := named_by(key))
+        self.bodies[name] = await request.read()
         self.ports.add(request.transport.get_extra_info("peername")[1] if request.transport else 0)
         if self._answers:
             return await self._answers.pop(0)(request)
-        order_id = self.given.setdefault(key, uuid4())
+        order_id = self.given.setdefault(name, uuid4())
         return web.json_response({"order_id": str(order_id)}, status=202)
 
 
@@ -69,6 +80,7 @@ def test_an_order_that_comes_at_a_bad_moment_is_posted_again_under_the_same_key(
     tally = post(door, orders, connections=1)
 
     assert door.keys == ["run/1", "run/1", "run/2", "run/3"]
+    assert door.sent[0] == door.sent[1]
     assert list(tally.accepted.values()) == orders
     assert tally.retries == 1
 

@@ -9,7 +9,8 @@ import pytest
 from contexts.catalog.messages import Price, ProductChanged
 from contexts.identity import dated
 from contexts.orders.messages import OrderCompleted, OrderPlaced, OrderRejected
-from contexts.orders.model import NoPrice, Order, Orders, Status, WrongState, new_number
+from contexts.orders.model import NoPrice, Order, Orders, Status, WrongState
+from contexts.orders.numbers import new_number
 from tests.contexts.examples import NOW, a_place_order
 
 CD, BOX = UUID(int=1), UUID(int=2)
