@@ -41,16 +41,16 @@ def run(queue: str, threads: int, prefetch: int, batch: int = LARGEST_BATCH) -> 
     if not url:
         print('RABBITMQ_URL is not set: run eval "$(scripts/servers env)", which prints it, or set it', file=sys.stderr)
         return 2
-    _keep_memory_together()
+    keep_memory_together()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     return _work(queue, url, threads, batch, stop)
 
 
-def _keep_memory_together() -> None:
+def keep_memory_together() -> None:
     """Have glibc keep two heaps and not one a thread: batches are large, and what each frees stays its own."""
-    with suppress(AttributeError, OSError):  # another C library does as it likes
+    with suppress(AttributeError):  # other C libraries have no `mallopt`, and do as they like
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 

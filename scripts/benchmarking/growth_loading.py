@@ -57,13 +57,12 @@ class Order:
         order_id = self.order_id
         moments = {name: self.placed_at + after for name, after in places.moments.items()}
         customer = self.number // PER_CUSTOMER
-        digits = named(self.load, str(self.number)).hex[:18].upper()
         return {
             "order": str(order_id),
             "customer": id_in(self.load, f"customer/{customer}"),
             "email": f"customer-{customer:07}@example.com",
             "number": new_number(order_id),
-            "parcel": f"FV{digits}",
+            "parcel": f"FV{order_id.hex[-18:].upper()}",
             **{name: id_in(order_id, name) for name in places.ids},
             **{name: str(at) for name, at in moments.items()},
         }, moments

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.errors import UniqueViolation
 
 from contexts.catalog.messages import Price, ProductChanged
 from contexts.identity import dated
@@ -144,6 +145,23 @@ def test_an_order_keeps_the_number_that_was_told(store: PostgresStore, order_id:
     with loaded(store, OrderTables, command) as orders:
         assert orders.get(order_id).number == told.order_number
         assert orders.place(command, NOW).order_number == told.order_number
+
+
+def test_an_order_whose_number_is_taken_draws_another_when_it_is_tried_again(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = iter((5, 5, 6))
+    monkeypatch.setattr("contexts.orders.numbers.secrets.randbits", lambda _: next(draws))
+    product_id = on_sale(store, 1999)
+    ids = [dated(uuid4(), 1) for _ in range(2)]
+    placed(store, (product_id, 1), order_id=ids[0])
+
+    with pytest.raises(UniqueViolation, match="order_number"):
+        placed(store, (product_id, 1), order_id=ids[1])
+    placed(store, (product_id, 1), order_id=ids[1])
+
+    with loaded(store, OrderTables, *(CompleteOrder(order_id=one) for one in ids)) as orders:
+        assert [orders.get(one).number[-1] for one in ids] == ["5", "6"]
 
 
 def test_the_lines_of_an_order_keep_their_places(store: PostgresStore) -> None:
