@@ -25,7 +25,7 @@ def main() -> int:
         "--batch",
         type=_at_least_one,
         default=LARGEST_BATCH,
-        help="messages in one transaction, at most (default: %(default)s); what a kill repeats outside, too",
+        help="messages in one transaction, at most (default: %(default)s); a kill repeats up to three batches outside",
     )
     parser.add_argument(
         "--nice",

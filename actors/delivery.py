@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from actors.gateways.sandbox_carrier import carrier_from
-from actors.runtime.context import Context
+from actors.runtime.context import SIDE_BY_SIDE, Context
 from actors.runtime.handlers import TryAgain
 from contexts.delivery.carrier import CarrierRequest
 from contexts.delivery.messages import (
@@ -50,7 +50,7 @@ def carrier() -> Any:
     return carrier_from(config.api_endpoint).perform
 
 
-@DELIVERY.asks(carrier)
+@DELIVERY.asks(carrier, at_once=SIDE_BY_SIDE)
 def schedule_delivery(command: ScheduleDelivery, shipments: Shipments) -> CarrierRequest | None:
     """Record the attempt to book the parcel."""
     address = command.shipping_address.model_dump()

@@ -9,13 +9,14 @@ from functools import cache
 from typing import Any
 
 from actors.gateways.payment import payment_gateway_from_environment
-from actors.runtime.context import Context
+from actors.runtime.context import SIDE_BY_SIDE, Context
 from actors.runtime.handlers import TryAgain
 from contexts.messages import Message
 from contexts.orders.gateway import Approved, Declined, GatewayRequest, Unknown
 from contexts.orders.messages import (
     AuthorizePayment,
     CapturePayment,
+    OrderCompleted,
     PaymentAuthorized,
     PaymentCaptured,
     PaymentDeclined,
@@ -23,14 +24,17 @@ from contexts.orders.messages import (
     PaymentReversed,
     RefundPayment,
     ReversePayment,
+    SettleOrder,
 )
-from contexts.orders.payment import OVER, Payments, Status
+from contexts.orders.payment import OVER, Payment, Payments, Status
+from contexts.orders.settlement import Settlements
 from persistence.payments import PaymentTables
 from persistence.postgres_store import PostgresStore
+from persistence.settlements import SettlementTables
 
 Outcome = Approved | Declined | Unknown | None
 
-PAYMENTS = Context("orders", store=PostgresStore, repositories={Payments: PaymentTables})
+PAYMENTS = Context("orders", store=PostgresStore, repositories={Payments: PaymentTables, Settlements: SettlementTables})
 
 
 @cache
@@ -39,7 +43,7 @@ def gateway() -> Any:
     return payment_gateway_from_environment().perform
 
 
-@PAYMENTS.asks(gateway)
+@PAYMENTS.asks(gateway, at_once=SIDE_BY_SIDE)
 def authorize_payment(command: AuthorizePayment, payments: Payments) -> GatewayRequest | None:
     """Record the attempt to hold the order's total."""
     return payments.of(command.order_id).authorize(command.card_token, datetime.now(UTC))
@@ -61,6 +65,19 @@ def payment_authorized(command: AuthorizePayment, outcome: Outcome, payments: Pa
         yield PaymentAuthorized(order_id=command.order_id, payment_id=payment.id)
 
 
+@PAYMENTS.asks(gateway, at_once=SIDE_BY_SIDE)
+def settle_order(command: SettleOrder, payments: Payments) -> GatewayRequest | None:
+    """Record the attempt to take the money."""
+    return payments.of(command.order_id).capture(datetime.now(UTC))
+
+
+@PAYMENTS.concludes(settle_order)
+def order_settled(command: SettleOrder, outcome: Outcome, settlements: Settlements) -> Iterable[OrderCompleted]:
+    """Close the order as fulfilled with the money taken, or neither."""
+    taken(settlements.payments.of(command.order_id), outcome)
+    yield settlements.orders.get(command.order_id).complete(datetime.now(UTC))
+
+
 @PAYMENTS.asks(gateway)
 def capture_payment(command: CapturePayment, payments: Payments) -> GatewayRequest | None:
     """Record the attempt to take the money."""
@@ -70,10 +87,7 @@ def capture_payment(command: CapturePayment, payments: Payments) -> GatewayReque
 @PAYMENTS.concludes(capture_payment)
 def payment_captured(command: CapturePayment, outcome: Outcome, payments: Payments) -> Iterable[PaymentCaptured]:
     """Tell that the money was taken."""
-    payment = payments.of(command.order_id)
-    payment.captured(outcome, datetime.now(UTC))
-    if not payment.was_captured:
-        raise TryAgain(f"capture of payment {payment.id} is unknown: {outcome}")
+    payment = taken(payments.of(command.order_id), outcome)
     yield PaymentCaptured(order_id=command.order_id, payment_id=payment.id, amount_minor=payment.captured_minor)
 
 
@@ -105,6 +119,14 @@ def payment_reversed(command: ReversePayment, outcome: Outcome, payments: Paymen
     if not payment.reversed(outcome, datetime.now(UTC)):
         raise TryAgain(f"reversal of payment {payment.id} is not done: {outcome}")
     yield PaymentReversed(order_id=command.order_id)
+
+
+def taken(payment: Payment, outcome: Outcome) -> Payment:
+    """Return the payment with its money taken; raises `TryAgain` as long as nobody knows."""
+    payment.captured(outcome, datetime.now(UTC))
+    if not payment.was_captured:
+        raise TryAgain(f"capture of payment {payment.id} is unknown: {outcome}")
+    return payment
 
 
 import actors.payment_reconciliation  # noqa: E402, F401 - one more of this context's actors

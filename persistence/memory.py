@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from persistence.setwise import Overtaken
@@ -81,3 +81,7 @@ class Memory(Generic[Kept]):
         _, thing = self._kept.pop(one)
         self._room += self._weight(thing)
         return thing
+
+
+#: For rows that another process type takes the next step with.
+NOTHING_REMEMBERED = Memory[Any](most=0)

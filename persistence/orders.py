@@ -10,17 +10,25 @@ from psycopg.rows import dict_row
 from contexts.identity import part
 from contexts.messages import Message
 from contexts.money import to_decimal, to_minor
-from contexts.orders.messages import CompleteOrder, PlaceOrder, PricedLine, RefuseReturn, RejectOrder, ReturnOrder
+from contexts.orders.messages import (
+    CompleteOrder,
+    PlaceOrder,
+    PricedLine,
+    RefuseReturn,
+    RejectOrder,
+    ReturnOrder,
+    SettleOrder,
+)
 from contexts.orders.model import Order, OrderEvent, Orders, PriceCopy, Status
 from persistence import setwise
 from persistence.found import Found
-from persistence.memory import Memory
+from persistence.memory import NOTHING_REMEMBERED
 from persistence.tables.orders import order_events, order_items, orders, price_copies
 
 _ORDERS = """
     SELECT id, customer_id, customer_email, customer_phone, currency, shipping_address, billing_address, created_at,
            status, rejection_reason, completed_at, version, return_reason, returned_at, return_refusal, order_number
-    FROM orders WHERE id = ANY(%s) ORDER BY id FOR UPDATE
+    FROM orders WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
 _ITEMS = """
@@ -29,7 +37,7 @@ _ITEMS = """
 """
 
 #: What is about an order that there may be already.
-_ABOUT_ORDERS = PlaceOrder | CompleteOrder | RejectOrder | ReturnOrder | RefuseReturn
+_ABOUT_ORDERS = PlaceOrder | SettleOrder | CompleteOrder | RejectOrder | ReturnOrder | RefuseReturn
 
 _PRICES = """
     SELECT id, product_id, sku, name, price, currency, price_type, effective_from, effective_to, product_status,
@@ -37,24 +45,21 @@ _PRICES = """
     FROM price_copies WHERE product_id = ANY(%s)
 """
 
-#: The orders under way that this process placed.
-ORDERS = Memory[Order](most=10_000, weight=lambda order: len(order.lines))
-
 
 class OrderTables(Orders):
     """The orders that a batch of messages is about, within one transaction."""
 
-    def __init__(self, connection: Connection[Any], memory: Memory[Order] = ORDERS) -> None:
+    def __init__(self, connection: Connection[Any]) -> None:
         super().__init__()
         self._connection = connection
-        self._found = Found(orders, self.orders, memory, lambda order: (order.version,))
+        # An order is placed by one process type and settled by another: there is nothing to remember.
+        self._found = Found(orders, self.orders, NOTHING_REMEMBERED, lambda order: (order.version,))
 
     def prefetch(self, messages: Sequence[Message]) -> None:
-        """Recall, or lock and load, the orders; load the prices of what is ordered."""
+        """Lock and load the orders; load the prices of what is ordered."""
         wanted = {one.order_id for one in messages if isinstance(one, _ABOUT_ORDERS)}
-        unknown = self._found.recall(wanted)
-        if unknown:
-            self._load_orders(list(unknown))
+        if wanted:
+            self._load_orders(list(wanted))
         products = {line.product_id for one in messages if isinstance(one, PlaceOrder) for line in one.lines}
         if products:
             self._load_prices(list(products))
@@ -70,17 +75,6 @@ class OrderTables(Orders):
         latest = {price.id: price for price in sorted(self.new_prices, key=lambda price: price.product_version)}
         copies = [_price_row(price) for price in latest.values()]
         setwise.insert_newer(self._connection, price_copies, copies, version="product_version")
-
-    @property
-    def remembers(self) -> bool:
-        """Whether something was not read, but remembered."""
-        return self._found.has_recalled
-
-    def committed(self) -> None:
-        """Remember the orders as they are stored now."""
-        for order in self.orders.values():
-            order.events.clear()
-        self._found.committed(lambda order: order.status is Status.PENDING)
 
     def _load_orders(self, ids: list[UUID]) -> None:
         cursor = self._connection.cursor(row_factory=dict_row)

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from contexts.messages import Message
 from contexts.money import to_decimal, to_minor
-from contexts.orders.messages import AuthorizePayment, CapturePayment, RefundPayment, ReversePayment
+from contexts.orders.messages import AuthorizePayment, CapturePayment, RefundPayment, ReversePayment, SettleOrder
 from contexts.orders.payment import OVER, Payment, Payments, Status, payment_id
 from persistence import setwise
 from persistence.found import Found
@@ -23,6 +23,9 @@ _PAYMENTS = """
            refunded_amount, failure_code, attempts, version
     FROM payments WHERE id = ANY(%s) ORDER BY id FOR UPDATE
 """
+
+#: What is about a payment, or begins one.
+_ABOUT_PAYMENTS = AuthorizePayment | CapturePayment | SettleOrder | RefundPayment | ReversePayment
 
 _PROCESSED = OVER | {Status.AUTHORIZED, Status.CAPTURED}
 
@@ -45,8 +48,7 @@ class PaymentTables(Payments):
 
     def prefetch(self, messages: Sequence[Message]) -> None:
         """Recall, or lock and load, the payments; of orders without one, load the total."""
-        kinds = AuthorizePayment | CapturePayment | RefundPayment | ReversePayment
-        order_ids = {message.order_id for message in messages if isinstance(message, kinds)}
+        order_ids = {message.order_id for message in messages if isinstance(message, _ABOUT_PAYMENTS)}
         unknown = self._found.recall(order_ids)
         if unknown:
             self._load(unknown)

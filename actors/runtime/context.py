@@ -22,6 +22,10 @@ from contexts.subscriptions import actor_address
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: Full batches of one actor that may be with a party outside at once, where many orders wait for its answers: enough
+#: that the processors have work while it answers, and few enough that a backlog does not become a flood outside.
+SIDE_BY_SIDE = 3
+
 #: In-process priorities: who asks for a view waits for it.
 QUERY_PRIORITY, COMMAND_PRIORITY = 0, 10
 
@@ -66,7 +70,7 @@ class Context:
         self.handlers: dict[type[Message], Handler | AskingHandler | QueryHandler] = {}
         self._open_store = store
         self._repositories = dict(repositories)
-        self._asking: dict[Callable[..., Any], tuple[Signature, Callable[[], Any]]] = {}
+        self._asking: dict[Callable[..., Any], tuple[Signature, Callable[[], Any], int]] = {}
         self._running: Running | None = None
 
     def keeps(self, collection: type[Any], storage: type[Any]) -> None:
@@ -89,22 +93,32 @@ class Context:
 
         return register
 
-    def asks(self, port: Callable[[], Any]) -> Callable[[F], F]:
-        """Make `(message, repository) -> request | None` the first half of an actor that asks a party outside."""
+    def asks(self, port: Callable[[], Any], at_once: int = 1) -> Callable[[F], F]:
+        """Make `(message, repository) -> request | None` the first half of an actor that asks a party outside.
+
+        So many full batches may be under way `at_once`: the next need not wait until the last is answered.
+        """
 
         def remember(function: F) -> F:
-            self._asking[function] = (Signature.of(function), port)
+            self._asking[function] = (Signature.of(function), port, at_once)
             return function
 
         return remember
 
     def concludes(self, ask: Callable[..., Any]) -> Callable[[F], F]:
-        """Make `(message, outcome, repository) -> messages` the second half of the actor whose first half is `ask`."""
+        """Make `(message, outcome, repository) -> messages` the second half of the actor whose first half is `ask`.
+
+        The halves are two transactions, and may need different repositories.
+        """
 
         def register(function: F) -> F:
-            signature, port = self._asking.pop(ask)
-            address = actor_address(self.name, signature.message)
-            self._register(AskingHandler(address, signature.message, signature.repository, ask, port, function))
+            asked, port, at_once = self._asking.pop(ask)
+            repository = Signature.of(function).repository
+            address = actor_address(self.name, asked.message)
+            handler = AskingHandler(
+                address, asked.message, asked.repository, repository, ask, port, function, at_once=at_once
+            )
+            self._register(handler)
             return function
 
         return register
@@ -219,9 +233,10 @@ class Running:
     def _meeting(self, handler: Handler | AskingHandler | QueryHandler) -> Meeting[Stamped]:
         meeting = self._meetings.get(handler.destination)
         if meeting is None:
+            at_once = handler.at_once if isinstance(handler, AskingHandler) else 1
             with self._opening:
                 meeting = self._meetings.setdefault(
-                    handler.destination, Meeting(self._work(handler), self._largest_batch)
+                    handler.destination, Meeting(self._work(handler), self._largest_batch, at_once)
                 )
         return meeting
 

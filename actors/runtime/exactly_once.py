@@ -118,7 +118,7 @@ class ExactlyOnce:
             fresh = self._only(transaction.unseen([message.id for message in messages]), messages)
             if not fresh:
                 return
-            repository = self._bind(handler.repository, transaction)
+            repository = self._bind(handler.asked_in, transaction)
             with _doubting(repository):
                 repository.prefetch([message.body for message in fresh])
                 requests = {message.id: handler.ask(message.body, repository) for message in fresh}

@@ -47,16 +47,19 @@ class Handler:
 class AskingHandler:
     """An actor that asks a party outside, between two transactions and inside none.
 
-    `ask` records the attempt and returns the request, or None if there is nothing to ask. `port` performs requests and
-    returns their outcomes in order. `conclude` records an outcome (None where nothing was asked) and tells of it.
+    `ask` records the attempt in `asked_in` and returns the request, or None if there is nothing to ask. `port` performs
+    requests and returns their outcomes in order. `conclude` records an outcome (None where nothing was asked) in
+    `repository` and tells of it. So many full batches may be under way `at_once`.
     """
 
     destination: Destination
     message: type[Message]
+    asked_in: type[Any]
     repository: type[Any]
     ask: Callable[[Any, Any], Any]
     port: Callable[[], Callable[[Sequence[Any]], Sequence[Any]]]
     conclude: Callable[[Any, Any, Any], Iterable[Message] | None]
+    at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)

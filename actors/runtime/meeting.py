@@ -16,68 +16,76 @@ LARGEST_BATCH = 500
 
 
 class Meeting(Generic[Item]):
-    """Turns concurrent `join` calls into batches of at most `largest` items, one batch at a time."""
+    """Turns concurrent `join` calls into batches of at most `largest` items.
 
-    def __init__(self, work: Callable[[Sequence[Item]], None], largest: int) -> None:
+    There is one batch at a time, so that the next grows meanwhile; up to `at_once` where it cannot grow any more.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Item]], None], largest: int, at_once: int = 1) -> None:
         self._work = work
         self._largest = largest
+        self._at_once = at_once
         self._waiting: deque[_Share[Item]] = deque()
+        self._leading = 0
         self._changing = Lock()
-        self._busy = False
 
     def join(self, items: Sequence[Item]) -> None:
         """Return when all items are done; raises what the batch they were in raised."""
         share = _Share(items)
         with self._changing:
             self._waiting.append(share)
-            waits, self._busy = self._busy, True
-        if waits:
-            share.wait()
-        # Who is woken with work undone leads; its own share is the first that waits.
-        if not share.done:
-            self._lead()
-        share.outcome()
+            self._call()
+        share.wait()
+        # A share that kept the batch it is in would be garbage that only a search finds.
+        batch, share.leads = share.leads, []
+        if batch:
+            self._lead(batch)
+        if share.error is not None:
+            raise share.error
 
-    def _take(self) -> "list[_Share[Item]]":
-        batch: list[_Share[Item]] = []
+    def _call(self) -> None:
+        """Let those who wait longest lead, as many as may now, and wake no other for it."""
+        while self._waiting and self._leading < self._at_once:
+            count, is_full = self._next()
+            if self._leading and not is_full:
+                break
+            self._leading += 1
+            batch = [self._waiting.popleft() for _ in range(count)]
+            batch[0].leads = batch
+            batch[0].wake()
+
+    def _next(self) -> tuple[int, bool]:
+        """Return how many shares the next batch has, and whether nothing more can come into it."""
         size = 0
-        while self._waiting and (not batch or size + len(self._waiting[0].items) <= self._largest):
-            share = self._waiting.popleft()
-            batch.append(share)
+        for count, share in enumerate(self._waiting):
+            if count and size + len(share.items) > self._largest:
+                return count, True
             size += len(share.items)
-        return batch
+        return len(self._waiting), size >= self._largest
 
-    def _lead(self) -> None:
-        with self._changing:
-            _own, *others = batch = self._take()
+    def _lead(self, batch: "list[_Share[Item]]") -> None:
         error: BaseException | None = None
         try:
             self._work([item for share in batch for item in share.items])
         except BaseException as raised:  # noqa: BLE001 - every thread of the batch raises it for itself
             error = raised
-        for share in batch:
-            share.error, share.done = error, True
-        self._hand_on()
-        for share in others:
-            share.wake()
-
-    def _hand_on(self) -> None:
-        """Let the thread that waits longest lead, and wake no other for it."""
         with self._changing:
-            if self._waiting:
-                self._waiting[0].wake()
-            else:
-                self._busy = False
+            self._leading -= 1
+            self._call()
+        for share in batch:
+            share.error = error
+        for share in batch[1:]:
+            share.wake()
 
 
 class _Share(Generic[Item]):
-    """What one thread brought, and what wakes that thread."""
+    """What one thread brought, and what wakes that thread: to lead a batch, or since its items are done."""
 
-    __slots__ = ("_asleep", "done", "error", "items")
+    __slots__ = ("_asleep", "error", "items", "leads")
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
-        self.done = False
+        self.leads: list[_Share[Item]] = []
         self.error: BaseException | None = None
         self._asleep = Lock()
         self._asleep.acquire()
@@ -87,7 +95,3 @@ class _Share(Generic[Item]):
 
     def wake(self) -> None:
         self._asleep.release()
-
-    def outcome(self) -> None:
-        if self.error is not None:
-            raise self.error

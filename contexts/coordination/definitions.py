@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.place_order_1 import PLACE_ORDER_1
 from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import MisorderedSaga, Saga
 from contexts.identity import part
@@ -53,4 +54,4 @@ def journey_id(saga_name: str, order_id: UUID) -> UUID:
     return order_id if saga_name == PLACE_ORDER.name else part(order_id, saga_name)
 
 
-SAGAS = Definitions(PLACE_ORDER, RETURN_ORDER)
+SAGAS = Definitions(PLACE_ORDER_1, PLACE_ORDER, RETURN_ORDER)

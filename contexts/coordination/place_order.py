@@ -1,4 +1,4 @@
-"""The journey of one order, top to bottom: reserve, pay, ship, capture, complete; and how each is undone."""
+"""The journey of one order, top to bottom: reserve, pay, ship, settle; and how each is undone."""
 
 from datetime import timedelta
 
@@ -22,17 +22,15 @@ from contexts.inventory.messages import (
 )
 from contexts.orders.messages import (
     AuthorizePayment,
-    CapturePayment,
-    CompleteOrder,
     OrderCompleted,
     OrderPlaced,
     OrderRejected,
     PaymentAuthorized,
-    PaymentCaptured,
     PaymentDeclined,
     PaymentReversed,
     RejectOrder,
     ReversePayment,
+    SettleOrder,
 )
 
 
@@ -43,7 +41,7 @@ def lines_to_hold(order: OrderPlaced) -> tuple[Line, ...]:
 
 PLACE_ORDER = Saga[OrderPlaced](
     name="place_order",
-    version=1,
+    version=2,
     starts=OrderPlaced,
     stages=(
         Step(
@@ -83,16 +81,9 @@ PLACE_ORDER = Saga[OrderPlaced](
             deadline=timedelta(minutes=20),
         ),
         Step(
-            "capture",
+            "settle",
             Kind.RETRIABLE,
-            command=lambda order: CapturePayment(order_id=order.order_id),
-            done=PaymentCaptured,
-            deadline=timedelta(minutes=30),
-        ),
-        Step(
-            "complete",
-            Kind.RETRIABLE,
-            command=lambda order: CompleteOrder(order_id=order.order_id),
+            command=lambda order: SettleOrder(order_id=order.order_id),
             done=OrderCompleted,
             deadline=timedelta(minutes=30),
         ),

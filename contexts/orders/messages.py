@@ -79,6 +79,12 @@ class CapturePayment(Command, queue="payments"):
     order_id: UUID
 
 
+class SettleOrder(Command, queue="payments"):
+    """Everything else is done: take the money that is held, and close the order as fulfilled."""
+
+    order_id: UUID
+
+
 class ReversePayment(Command, queue="payments"):
     """Give the money back: void what is only held, refund what was taken. One that comes first forbids the rest."""
 
@@ -92,7 +98,7 @@ class RefundPayment(Command, queue="payments"):
 
 
 class CompleteOrder(Command):
-    """Everything is done: reserved, paid, shipped."""
+    """Everything is done, the money is taken: close the order as fulfilled."""
 
     order_id: UUID
 

@@ -11,7 +11,7 @@ from actors.runtime.crash_points import ANY_ACTOR, CrashPoint
 from contexts.coordination.place_order import PLACE_ORDER
 from contexts.delivery.messages import ScheduleDelivery
 from contexts.messages import Message
-from contexts.orders.messages import AuthorizePayment, CapturePayment, OrderPlaced, PlaceOrder
+from contexts.orders.messages import AuthorizePayment, OrderPlaced, PlaceOrder, SettleOrder
 from contexts.subscriptions import destinations
 from drilling.platform import FRONT_DOOR, SCHEDULER
 from drilling.site import Site, Struck, until_ended
@@ -26,7 +26,7 @@ FROZEN = (1.0, 6.0)
 _OF_A_CALL = frozenset({CrashPoint.BEFORE_ATTEMPT_COMMIT, CrashPoint.BEFORE_CALL, CrashPoint.AFTER_CALL})
 _OF_A_FAILURE = frozenset({CrashPoint.BEFORE_PUTTING_ASIDE, CrashPoint.AFTER_PUTTING_ASIDE})
 
-_ASKING = (AuthorizePayment, CapturePayment, ScheduleDelivery)
+_ASKING = (AuthorizePayment, ScheduleDelivery, SettleOrder)
 
 
 async def kill_worker(site: Site, dice: Random) -> Struck | None:

@@ -22,7 +22,7 @@ Tables on a terminal, plain columns into a pipe, one JSON document with --json. 
 examples:
   scripts/ops queues --watch 5
   scripts/ops dead-letters list --older-than 1h
-  scripts/ops dead-letters retry --type CapturePayment --error Timeout --note "gateway is back"
+  scripts/ops dead-letters retry --type SettleOrder --error Timeout --note "gateway is back"
   scripts/ops sagas list --older-than 5m
   scripts/ops orders show 7c9e6679-7425-40de-944b-e07fc1f90ae7
   scripts/ops stock show CD-00042 --as-of 2026-11-22T18:00

@@ -27,6 +27,7 @@ from contexts.messages import Destination, Message, Stamped, first_cause
 from contexts.orders.gateway import GatewayRequest
 from contexts.orders.model import Orders
 from contexts.orders.payment import Payment, Payments
+from contexts.orders.settlement import Settlements
 from contexts.subscriptions import destinations
 
 from .providers_in_memory import Cards, Parcels
@@ -71,8 +72,17 @@ class Platform:
         self.payments = PaymentsOfOrders(self.orders)
         self.waiting: list[tuple[str, Step]] = []
         self.dead: list[tuple[Message, Exception]] = []
+        settlements = Settlements(self.orders, self.payments)
         self._done: set[tuple[Destination, UUID]] = set()
-        collections = (self.products, self.stocks, self.orders, self.shipments, self.journeys, self.payments)
+        collections = (
+            self.products,
+            self.stocks,
+            self.orders,
+            self.shipments,
+            self.journeys,
+            self.payments,
+            settlements,
+        )
         self._collections: dict[type, Any] = {
             kind: one for one in collections for kind in type(one).__mro__ if kind is not object
         }
@@ -125,7 +135,7 @@ class Platform:
         self._conclude(handler, message, lambda: handler.decide(message.body, repository))
 
     def _ask(self, handler: AskingHandler, message: Stamped) -> None:
-        repository = self._collections[handler.repository]
+        repository = self._collections[handler.asked_in]
         if (handler.destination, message.id) in self._done:
             return
         try:

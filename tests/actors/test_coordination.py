@@ -75,7 +75,7 @@ def test_what_gets_stuck_is_said_aloud_once_with_the_amount_and_without_the_cust
 
     (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
     said = line.getMessage()
-    assert f"order {order.order_id} is stuck in place_order at capture: 500.00 USD at risk" in said
+    assert f"order {order.order_id} is stuck in place_order at settle: 500.00 USD at risk" in said
     assert not [word for word in ("Jane", "Main Street", "tok_visa", str(order.customer_id)) if word in said]
 
 

@@ -8,10 +8,12 @@ from actors.orders import complete_order, place_order, product_changed, reject_o
 from actors.payments import (
     authorize_payment,
     capture_payment,
+    order_settled,
     payment_authorized,
     payment_captured,
     payment_reversed,
     reverse_payment,
+    settle_order,
 )
 from actors.runtime.handlers import TryAgain
 from contexts.catalog.messages import Price, ProductChanged
@@ -29,9 +31,12 @@ from contexts.orders.messages import (
     PaymentReversed,
     RejectOrder,
     ReversePayment,
+    SettleOrder,
 )
 from contexts.orders.model import NoPrice, Orders, WrongState
+from contexts.orders.model import Status as OrderStatus
 from contexts.orders.payment import Outcome, Payments, Status, payment_id
+from contexts.orders.settlement import Settlements
 from tests.contexts.examples import NOW, a_place_order
 
 CD, ORDER = UUID(int=1), UUID(int=2)
@@ -107,6 +112,46 @@ def test_what_was_never_placed_cannot_be_closed() -> None:
         list(complete_order(CompleteOrder(order_id=uuid4()), Orders()))
     with pytest.raises(WrongState):
         list(reject_order(RejectOrder(order_id=uuid4(), reason="pay_refused"), Orders()))
+
+
+def to_settle() -> tuple[SettleOrder, Settlements]:
+    """An order whose money is held."""
+    orders, command = priced(), a_place_order((CD, 2))
+    (placed,) = place_order(command, orders)
+    payments = Payments(totals={command.order_id: (placed.total_minor, "USD")})
+    authorize = AuthorizePayment(order_id=command.order_id, card_token="tok_visa")
+    authorize_payment(authorize, payments)
+    list(payment_authorized(authorize, HELD, payments))
+    return SettleOrder(order_id=command.order_id), Settlements(orders, payments)
+
+
+def settle(command: SettleOrder, known: Settlements, outcome: Outcome) -> list[OrderCompleted]:
+    asked = settle_order(command, known.payments)
+    return list(order_settled(command, outcome if asked else None, known))
+
+
+def test_an_order_is_completed_with_its_money_taken_and_completing_it_again_tells_the_same() -> None:
+    command, known = to_settle()
+
+    (completed,) = settle(command, known, DONE)
+
+    assert completed.order_id == command.order_id
+    assert known.payments.of(command.order_id).captured_minor == completed.total_minor == 1998
+    assert known.orders.get(command.order_id).status is OrderStatus.COMPLETED
+    assert settle(command, known, DECLINED) == [completed], "the gateway is not asked again"
+
+
+def test_an_order_is_not_completed_before_its_money_is_known_to_be_taken() -> None:
+    command, known = to_settle()
+
+    with pytest.raises(TryAgain, match="timed out"):
+        settle(command, known, UNKNOWN)
+    assert known.orders.get(command.order_id).status is OrderStatus.PENDING
+    with pytest.raises(WrongState, match="declined"):
+        settle(command, known, DECLINED)
+
+    assert known.orders.get(command.order_id).status is OrderStatus.PENDING
+    assert len(settle(command, known, DONE)) == 1
 
 
 def test_money_that_is_held_and_taken_is_told() -> None:

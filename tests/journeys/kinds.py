@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from contexts.coordination.messages import CancelOrder, ResumeJourney, RetryStep, ReverseJourney
+from contexts.coordination.place_order import PLACE_ORDER
 from contexts.delivery.messages import CancelShipment
 from contexts.inventory.messages import ReservationExpired
 from contexts.messages import Message
@@ -21,7 +22,8 @@ class Kind:
     """Orders that all go the same way, to the same end.
 
     Without `afterwards` the journey in question begins with the order; else with what is said of it when its first
-    journey is over, or stands `at` a step whose answer was lost.
+    journey is over, or stands `at` a step whose answer was lost. Under an earlier `version` than the newest it is as if
+    the journey had begun before the upgrade; what the versions have in common ends at the step that it stands at.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Kind:
     to: Address = HOME
     afterwards: Sequence[Saying] = ()
     at: str | None = None
+    version: int = PLACE_ORDER.version
 
     def order(self, product_id: UUID) -> PlaceOrder:
         """Return a new order of this kind."""
@@ -108,6 +111,14 @@ KINDS = (
         to=UNHEARD_AND_UNSTOPPABLE,
         afterwards=(reversed_by_an_operator,),
         at="ship",
+    ),
+    Kind(
+        "begun under version 1",
+        ends="COMPLETED",
+        to=UNHEARD_AND_UNSTOPPABLE,
+        afterwards=(reversed_by_an_operator,),
+        at="ship",
+        version=1,
     ),
     Kind(
         "cancelled at pay",

@@ -84,7 +84,11 @@ class Struck:
             for order in orders:
                 self.send([order], order.order_id)
             if kind.at:
-                stand(self.platform, [order.order_id for order in orders], kind.at, END_SECONDS)
+                ids = [order.order_id for order in orders]
+                stand(self.platform, ids, kind.at, END_SECONDS)
+                # An operator's word is heard over the row itself, not over what the worker remembers of it.
+                began = "UPDATE sagas SET definition_version = %s WHERE id = ANY(%s) RETURNING 1"
+                self.platform.rows("coordination", began, kind.version, ids)
             else:
                 self.wait_until_quiet()
         return orders

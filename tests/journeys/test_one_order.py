@@ -34,7 +34,7 @@ def test_an_order_is_reserved_paid_and_shipped(shop: Shop) -> None:
         "SELECT event_type FROM workflow_events WHERE workflow_id = %s ORDER BY sequence",
         order.order_id,
     )
-    assert [kind for (kind,) in trail] == ["JourneyBegun", *["StepDone"] * 5, "JourneyCompleted"]
+    assert [kind for (kind,) in trail] == ["JourneyBegun", *["StepDone"] * 4, "JourneyCompleted"]
 
 
 def test_a_declined_card_gives_the_stock_back_and_nothing_is_charged_or_shipped(shop: Shop) -> None:

@@ -24,6 +24,8 @@ from contexts.coordination.messages import (
     SweepDeadlines,
 )
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.place_order_1 import PLACE_ORDER_1
+from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import Kind, Step
 from contexts.coordination.transitions import AT_RISK_MINOR, Status
 from contexts.delivery.messages import RecallShipment, ShipmentRecalled
@@ -32,11 +34,14 @@ from contexts.messages import Command, JourneyEvent, Message
 from contexts.orders.messages import (
     CapturePayment,
     CompleteOrder,
+    OrderCompleted,
     OrderPlaced,
     OrderRejected,
     OrderReturned,
+    PaymentCaptured,
     PaymentRefunded,
     RefundPayment,
+    SettleOrder,
 )
 from contexts.views import A_MOMENT, AN_HOUR, View
 from persistence.coordination import JourneyTables
@@ -142,7 +147,7 @@ def test_a_wish_outlives_the_transaction_and_the_return_begins_with_the_completi
 
     sent = take(store, *answers(order, *STRAIGHT[3:]))
 
-    assert sent == [CompleteOrder(order_id=order.order_id), RecallShipment(order_id=order.order_id)]
+    assert sent == [RecallShipment(order_id=order.order_id)]
     assert set(journeys_of(store, order)) == {"place_order", "return_order"}
 
 
@@ -223,7 +228,7 @@ def test_a_stuck_journey_shows_since_when_what_next_and_how_much_is_at_risk(
     order = stuck(store)
 
     query = "SELECT status, stuck_since, next_action, at_risk_minor, state->>'course' FROM sagas WHERE id = %s"
-    expected = ("STUCK", NOW + timedelta(hours=3), "send CapturePayment again", order.total_minor, "RUNNING")
+    expected = ("STUCK", NOW + timedelta(hours=3), "send SettleOrder again", order.total_minor, "RUNNING")
     assert look(query, order.order_id) == [expected]
     assert look("SELECT status FROM workflows WHERE id = %s", order.order_id) == [("STUCK",)]
     (payload,) = look(
@@ -236,13 +241,13 @@ def test_the_sweep_looks_after_stuck_journeys_too_and_an_answer_frees_them(
     store: PostgresStore, look: Callable[..., list[Any]]
 ) -> None:
     order = stuck(store)
-    command = CapturePayment(order_id=order.order_id)
+    command = SettleOrder(order_id=order.order_id)
 
     assert command in take(store, SweepDeadlines(at=NOW + timedelta(hours=8)))
     take(store, *answers(order, STRAIGHT[3]))
 
     query = "SELECT status, stuck_since, at_risk_minor, state ? 'course' FROM sagas WHERE id = %s"
-    assert look(query, order.order_id) == [("RUNNING", None, None, False)]
+    assert look(query, order.order_id) == [("COMPLETED", None, None, False)]
 
 
 def test_an_operator_frees_a_stuck_journey_and_is_remembered(
@@ -250,7 +255,7 @@ def test_an_operator_frees_a_stuck_journey_and_is_remembered(
 ) -> None:
     order = stuck(store, total_minor=AT_RISK_MINOR)
 
-    assert take(store, ResumeJourney(order_id=order.order_id, **WHO)) == [CapturePayment(order_id=order.order_id)]
+    assert take(store, ResumeJourney(order_id=order.order_id, **WHO)) == [SettleOrder(order_id=order.order_id)]
     take(store, RetryStep(order_id=order.order_id, **WHO), ReverseJourney(order_id=order.order_id, **WHO))
 
     told = look(
@@ -322,9 +327,9 @@ INSPECT: Step[OrderPlaced] = Step(
     command=lambda order: RestockReturn(order_id=order.order_id, lines=()),
     done=StockReturned,
 )
-#: As the first version was: without a return, so that its event may stand for the new step here.
-OLD = replace(PLACE_ORDER, returned_by=None)
-NEW = replace(OLD, version=2, stages=(*OLD.stages[:4], INSPECT, OLD.stages[4]))
+#: Without a return, so that its event may stand for the new step here.
+OLD = replace(PLACE_ORDER, version=90, returned_by=None)
+NEW = replace(OLD, version=91, stages=(*OLD.stages[:3], INSPECT, *OLD.stages[3:]))
 
 
 def test_a_journey_that_began_under_an_older_definition_ends_under_it_and_a_new_one_under_the_new(
@@ -340,12 +345,12 @@ def test_a_journey_that_began_under_an_older_definition_ends_under_it_and_a_new_
     take(store, *answers(first, OrderPlaced, *STRAIGHT[:2]), by=old_code)
     take(store, *answers(second, OrderPlaced, *STRAIGHT[:2]), by=new_code)
 
-    sent = {one: take(store, *answers(one, *STRAIGHT[2:4]), by=new_code) for one in (first, second)}
+    sent = {one: take(store, *answers(one, STRAIGHT[2]), by=new_code) for one in (first, second)}
 
-    assert [type(command) for command in sent[first]] == [CapturePayment, CompleteOrder]
-    assert [type(command) for command in sent[second]] == [CapturePayment, RestockReturn]
-    take(store, *answers(first, STRAIGHT[4]), *answers(second, StockReturned, STRAIGHT[4]), by=new_code)
-    for order, version in ((first, 1), (second, 2)):
+    assert [type(command) for command in sent[first]] == [SettleOrder]
+    assert [type(command) for command in sent[second]] == [RestockReturn]
+    take(store, *answers(first, STRAIGHT[3]), *answers(second, StockReturned, STRAIGHT[3]), by=new_code)
+    for order, version in ((first, 90), (second, 91)):
         query = "SELECT definition_version, status FROM sagas WHERE id = %s"
         assert look(query, order.order_id) == [(version, "COMPLETED")]
 
@@ -361,15 +366,37 @@ def test_a_journey_under_a_definition_that_is_not_known_here_is_left_to_those_wh
         assert order.order_id not in journeys.journeys
 
 
+def first_code(connection: Any) -> JourneyTables:
+    """As it was when settling was two steps."""
+    return JourneyTables(connection, Definitions(PLACE_ORDER_1, RETURN_ORDER))
+
+
+@pytest.mark.parametrize("answered", range(5))
+def test_a_journey_of_the_first_version_ends_under_it_wherever_it_is_at_the_upgrade(
+    store: PostgresStore, look: Callable[..., list[Any]], answered: int
+) -> None:
+    kinds: tuple[type[JourneyEvent], ...] = (*STRAIGHT[:3], PaymentCaptured, OrderCompleted)
+    order = an_order()
+    sent = take(store, *answers(order, OrderPlaced, *kinds[:answered]), by=first_code)
+
+    sent += take(store, *answers(order, *kinds[answered:]))
+
+    assert [type(command) for command in sent][3:] == [CapturePayment, CompleteOrder]
+    query = "SELECT definition_version, status FROM sagas WHERE id = %s"
+    assert look(query, order.order_id) == [(1, "COMPLETED")]
+    assert take(store, CancelOrder(order_id=order.order_id)) == [RecallShipment(order_id=order.order_id)]
+
+
 def test_journeys_that_were_stored_before_there_were_parallel_steps_go_on(
     store: PostgresStore, look: Callable[..., list[Any]]
 ) -> None:
     order, undone = an_order(), an_order()
-    take(store, *answers(order, OrderPlaced, StockReserved), *answers(undone, OrderPlaced, StockUnavailable))
+    first = [*answers(order, OrderPlaced, StockReserved), *answers(undone, OrderPlaced, StockUnavailable)]
+    take(store, *first, by=first_code)
     look("UPDATE sagas SET state = state - 'pending' - 'wish' WHERE id = ANY(%s) RETURNING 1", [order.order_id])
     look("UPDATE sagas SET state = state - 'pending' WHERE id = ANY(%s) RETURNING 1", [undone.order_id])
 
-    assert [type(one) for one in take(store, *answers(order, *STRAIGHT[1:4]))][-1] is CompleteOrder
+    assert [type(one) for one in take(store, *answers(order, *STRAIGHT[1:3]))][-1] is CapturePayment
     assert journeys_of(store, undone)["place_order"].current_step == "close"
 
 

@@ -26,6 +26,7 @@ from contexts.orders.messages import (
     RejectOrder,
     ReturnOrder,
     ReversePayment,
+    SettleOrder,
     ShowOrder,
 )
 from contexts.orders.model import NoPrice, WrongState
@@ -36,6 +37,7 @@ from persistence.order_views import OrderViews
 from persistence.orders import OrderTables
 from persistence.payments import PaymentTables
 from persistence.postgres_store import PostgresStore
+from persistence.settlements import SettlementTables
 
 from .conftest import Open
 from .transactions import loaded
@@ -319,6 +321,43 @@ def test_a_payment_goes_from_authorised_to_captured_to_refunded(store: PostgresS
     assert on_payment(store, reverse, lambda payment: payment.reversed(APPROVED, NOW))
     given_back = payment_of(store, order_id)
     assert (given_back.status, given_back.refunded_minor) == (Status.REFUNDED, 2468)
+
+
+def settled(store: PostgresStore, order_id: UUID) -> tuple[OrderStatus, Status]:
+    with loaded(store, SettlementTables, SettleOrder(order_id=order_id)) as known:
+        return known.orders.get(order_id).status, known.payments.of(order_id).status
+
+
+def test_an_order_is_settled_whole_or_not_at_all(store: PostgresStore) -> None:
+    order_id = placed(store, (on_sale(store, 1234), 2))
+    authorize(store, order_id, APPROVED)
+    settle = SettleOrder(order_id=order_id)
+    on_payment(store, settle, lambda payment: payment.capture(NOW))
+
+    def dies_before_the_commit() -> None:
+        with loaded(store, SettlementTables, settle) as known:
+            known.payments.of(order_id).captured(APPROVED, NOW)
+            known.orders.get(order_id).complete(NOW)
+            known.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        dies_before_the_commit()
+    assert settled(store, order_id) == (OrderStatus.PENDING, Status.CAPTURING)
+
+    with loaded(store, SettlementTables, settle) as known:
+        known.payments.of(order_id).captured(APPROVED, NOW)
+        known.orders.get(order_id).complete(NOW)
+    assert settled(store, order_id) == (OrderStatus.COMPLETED, Status.CAPTURED)
+
+
+def test_who_writes_down_what_became_of_a_payment_does_not_wait_for_who_closes_its_order(store: PostgresStore) -> None:
+    order_id = placed(store, (on_sale(store, 1234), 2))
+
+    with loaded(store, OrderTables, RejectOrder(order_id=order_id, reason="pay_refused")):
+        authorize(store, order_id, APPROVED)
+
+    assert payment_of(store, order_id).status is Status.AUTHORIZED
 
 
 def test_an_authorisation_whose_answer_was_lost_is_asked_again_under_the_same_key(store: PostgresStore) -> None:

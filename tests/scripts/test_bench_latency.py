@@ -127,9 +127,8 @@ def test_the_moments_of_an_order_are_those_that_the_stores_have(stores: Postgres
         ("JourneyBegun -> StepDone reserve", about(0.1)),
         ("StepDone reserve -> StepDone pay", about(0.1)),
         ("StepDone pay -> StepDone ship", about(0.1)),
-        ("StepDone ship -> StepDone capture", about(0.1)),
-        ("StepDone capture -> StepDone complete", about(0.1)),
-        ("StepDone complete -> JourneyCompleted", 0.0),
+        ("StepDone ship -> StepDone settle", about(0.1)),
+        ("StepDone settle -> JourneyCompleted", 0.0),
     ]
 
 
@@ -155,7 +154,7 @@ def test_one_rate_is_measured_through_the_real_processes(tmp_path: Path) -> None
     found = json.loads(file.read_text())
     assert (found["orders"], found["violations"], found["rates"][0]["orders"]) == (16, [], 16)
     assert 0 < found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"] <= found["p999_ms"] == found["max_ms"]
-    assert [hop["hop"] for hop in found["hops"]][-1] == "StepDone complete -> JourneyCompleted"
+    assert [hop["hop"] for hop in found["hops"]][-1] == "StepDone settle -> JourneyCompleted"
     assert sum(hop["p50_ms"] for hop in found["hops"]) < 2 * found["max_ms"]
     assert "StepDone reserve -> StepDone pay" in ended.stdout
 

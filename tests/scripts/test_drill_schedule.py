@@ -73,7 +73,7 @@ def test_every_kind_has_its_share() -> None:
 def test_points_of_a_call_are_drawn_only_for_actors_that_call() -> None:
     calling = {actor for point, actor in crash_points() if point == "after_call"}
 
-    assert calling == {"any", "orders.authorize_payment", "orders.capture_payment", "delivery.schedule_delivery"}
+    assert calling == {"any", "orders.authorize_payment", "orders.settle_order", "delivery.schedule_delivery"}
 
 
 def envelopes(count: int) -> list[Taken]:

@@ -14,7 +14,7 @@ import pytest
 from contexts.coordination.messages import CancelOrder, SweepDeadlines
 from contexts.inventory.messages import StockUnavailable
 from contexts.messages import JourneyEvent, Message
-from contexts.orders.messages import CapturePayment
+from contexts.orders.messages import SettleOrder
 from persistence.coordination import JourneyTables
 from tests.contexts.coordination.answers import an_answer_to
 from tests.contexts.coordination.test_place_order import STRAIGHT
@@ -74,7 +74,7 @@ def take(desk: Desk, at: datetime, *messages: Message) -> None:
 
 
 def stuck(desk: Desk, **changes: Any) -> UUID:
-    """An order of which the capture was sent twice for nothing; it is an hour since."""
+    """An order of which the settling was asked for twice for nothing; it is an hour since."""
     order_id = placed(desk, *STRAIGHT[:3], ago=4 * HOUR, **changes)
     for ago in (3, 1):
         at = datetime.now(UTC) - ago * HOUR
@@ -90,10 +90,10 @@ def test_what_is_stuck_is_listed_the_oldest_first_with_what_is_at_risk_and_what_
 
     assert str(running) not in listed
     row = listed[str(order_id)]
-    assert (row["status"], row["current_step"], row["at_risk"]) == ("STUCK", "capture", "123.45 USD")
-    assert row["next_action"] == "send CapturePayment again"
+    assert (row["status"], row["current_step"], row["at_risk"]) == ("STUCK", "settle", "123.45 USD")
+    assert row["next_action"] == "send SettleOrder again"
     assert 3590 < row["stuck_seconds"] < 3700
-    assert "send CapturePayment again" in desk.run("sagas", "list", "--stuck")[1]
+    assert "send SettleOrder again" in desk.run("sagas", "list", "--stuck")[1]
     ages = [row["stuck_seconds"] for row in listed.values()]
     assert ages == sorted(ages, reverse=True)
 
@@ -179,7 +179,7 @@ def test_a_stuck_journey_is_resumed_by_its_worker_and_the_line_is_shown(desk: De
     assert saga["status"] == "RUNNING"
     assert saga["timeline"][-1]["detail"] == {"by": "olga", "why": "the card network is back"}
     sent = [message for envelope in desk.host.take_messages("payments") for message in envelope]
-    assert [one.body for one in sent] == [CapturePayment(order_id=order_id)]
+    assert [one.body for one in sent] == [SettleOrder(order_id=order_id)]
 
 
 @pytest.mark.usefixtures("worker")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +37,7 @@ def asking(outside: Outside, conclude: Any = None) -> AskingHandler:
         marks.make(command, f"told {outcome}")
         yield ReleaseStock(order_id=command.delivery_id, lines=())
 
-    return AskingHandler(HERE, ReceiveStock, Marks, ask, lambda: outside.perform, conclude or tell)
+    return AskingHandler(HERE, ReceiveStock, Marks, Marks, ask, lambda: outside.perform, conclude or tell)
 
 
 def remarks(work: Work) -> list[str]:
@@ -72,6 +73,22 @@ def test_a_batch_is_asked_together_and_each_gets_its_own_answer(work: Work) -> N
     assert outside.asked == [[one.id for one in messages]]
     told = work.rows("SELECT message, remark FROM marks WHERE remark LIKE 'told%' ORDER BY 1")
     assert told == sorted([*((one.id, f"told answer to {one.id}") for one in messages), (unasked.id, "told None")])
+
+
+def test_what_is_asked_and_what_is_concluded_are_kept_in_repositories_of_their_own(work: Work) -> None:
+    bound: list[str] = []
+
+    class Attempts(Marks):
+        def prefetch(self, messages: Sequence[Message]) -> None:
+            bound.append("attempts")
+
+    class Answers(Marks):
+        def prefetch(self, messages: Sequence[Message]) -> None:
+            bound.append("answers")
+
+    work.process(replace(asking(Outside()), asked_in=Attempts, repository=Answers), message())
+
+    assert bound == ["attempts", "answers"]
 
 
 def test_what_was_concluded_before_is_not_asked_again(work: Work) -> None:

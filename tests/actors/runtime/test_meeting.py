@@ -1,7 +1,9 @@
 """Threads that come at the same time become batches; nobody waits for company, and nobody is forgotten."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from random import Random
@@ -79,6 +81,67 @@ def test_a_batch_never_exceeds_its_bound_unless_one_share_alone_does() -> None:
     assert gate.batches == [[0], [1, 2, 3, 4], [5], [6, 7, 8, 9, 10, 11], [12]]
 
 
+@pytest.mark.parametrize("shares", [([1], [2, 3, 4, 5]), ([1, 2, 3], [4, 5, 6, 7]), ([1, 2], [3, 4, 5])])
+def test_a_batch_that_nothing_more_fits_into_does_not_wait_nor_does_a_full_one_behind_it(
+    shares: tuple[list[int], list[int]],
+) -> None:
+    gate = Gate()
+    meeting = Meeting(gate.work, 4, at_once=3)
+    with ThreadPoolExecutor(8) as threads:
+        joined = [threads.submit(meeting.join, [0])]
+        eventually(lambda: gate.batches == [[0]])
+        joined.append(threads.submit(meeting.join, shares[0]))
+        eventually(lambda: waiting(meeting) == 1)
+        joined.append(threads.submit(meeting.join, shares[1]))
+        full = [share for share in shares if share is shares[0] or len(share) == 4]
+        eventually(lambda: sorted(gate.batches) == [[0], *full])
+        gate.open.set()
+        for future in joined:
+            future.result(10)
+
+    assert sorted(gate.batches) == [[0], *shares]
+
+
+def test_what_is_done_is_kept_by_nobody() -> None:
+    class Thing:
+        pass
+
+    meeting = Meeting[Thing](lambda things: None, 10)
+    thing = Thing()
+    gone = weakref.ref(thing)
+    gc.disable()
+    try:
+        meeting.join([thing])
+        del thing
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_as_much_as_fills_a_batch_is_worked_at_beside_the_first_where_that_is_allowed() -> None:
+    gate = Gate()
+    meeting = Meeting(gate.work, 4, at_once=3)
+    with ThreadPoolExecutor(8) as threads:
+        joined = [threads.submit(meeting.join, [0])]
+        eventually(lambda: gate.batches == [[0]])
+        joined.append(threads.submit(meeting.join, [1, 2]))
+        eventually(lambda: waiting(meeting) == 1)
+        joined.append(threads.submit(meeting.join, [3, 4]))
+        eventually(lambda: gate.batches == [[0], [1, 2, 3, 4]])
+        joined.append(threads.submit(meeting.join, [5, 6, 7, 8]))
+        eventually(lambda: gate.batches[2:] == [[5, 6, 7, 8]])
+        joined.append(threads.submit(meeting.join, [9, 10, 11, 12]))
+        eventually(lambda: waiting(meeting) == 1)
+        joined.append(threads.submit(meeting.join, [13]))
+        eventually(lambda: waiting(meeting) == 2)
+        assert len(gate.batches) == 3
+        gate.open.set()
+        for future in joined:
+            future.result(10)
+
+    assert gate.batches[3:] == [[9, 10, 11, 12], [13]]
+
+
 def test_an_exception_reaches_every_member_of_its_batch_and_no_other() -> None:
     gate = Gate(fails=lambda item: item == 2)
     meeting = Meeting(gate.work, 3)
@@ -103,18 +166,19 @@ def test_a_meeting_goes_on_after_an_exception_that_is_no_fault() -> None:
     meeting.join([2])
 
 
-def test_of_many_threads_everyone_is_done_once_and_one_batch_at_a_time() -> None:
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_of_many_threads_everyone_is_done_once_and_no_more_batches_at_a_time_than_may_be(at_once: int) -> None:
     done: list[int] = []
     at_work: list[int] = []
 
     def work(items: Sequence[int]) -> None:
         at_work.append(1)
-        assert len(at_work) == 1
+        assert len(at_work) <= at_once
         done.extend(items)
         time.sleep(0.0005)
         at_work.pop()
 
-    meeting = Meeting(work, 7)
+    meeting = Meeting(work, 7, at_once)
 
     def come(thread: int) -> None:
         dice = Random(thread)

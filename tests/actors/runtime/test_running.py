@@ -1,7 +1,8 @@
 """An envelope's way into the runtime: what is malformed harms no other, and queries are answered or dropped."""
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -11,14 +12,14 @@ import pytest
 import redis
 
 from actors.runtime.context import Context, Running, Unregistered
-from actors.runtime.handlers import QueryHandler
+from actors.runtime.handlers import AskingHandler, QueryHandler
 from contexts.inventory.messages import ReceiveStock, ShowStock
 from contexts.messages import Destination, Query, Stamped, first_cause
 from contexts.views import View
 from persistence.postgres_store import PostgresStore
 from tests.persistence.virtual_host import VirtualHost, eventually
 
-from .marks import Marks, Work, bind, handler, mark, message
+from .marks import HERE, Marks, Work, bind, handler, mark, message
 
 
 @pytest.fixture
@@ -109,6 +110,65 @@ def test_no_transaction_holds_more_messages_than_its_process_type_allows(work: W
 
     assert work.marked() == sorted(one.id for one in messages)
     assert sorted(set(largest)) == [5, 10]
+
+
+def test_batches_that_cannot_grow_are_outside_side_by_side_and_what_can_grow_waits(
+    work: Work, empty_host: VirtualHost
+) -> None:
+    answered = threading.Event()
+    asked: list[int] = []
+
+    def perform(requests: Sequence[Any]) -> Sequence[Any]:
+        asked.append(len(requests))
+        assert answered.wait(10)
+        return requests
+
+    def ask(command: ReceiveStock, _marks: Marks) -> Any:
+        return command.delivery_id
+
+    def tell(command: ReceiveStock, _outcome: Any, marks: Marks) -> Any:
+        return mark(command, marks)
+
+    actor = AskingHandler(HERE, ReceiveStock, Marks, Marks, ask, lambda: perform, tell, at_once=3)
+    running = Running(PostgresStore("inventory"), empty_host.url, bind, work.back_off, largest_batch=2)
+    running.start()
+    messages = [message() for _ in range(5)]
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(running.receive, actor, wire(*messages[:2]))
+        eventually(lambda: asked == [2])
+        waits = threads.submit(running.receive, actor, wire(messages[2]))
+        eventually(lambda: len(running._meeting(actor)._waiting) == 1)
+        assert asked == [2]
+        fills = threads.submit(running.receive, actor, wire(*messages[3:]))
+        eventually(lambda: sorted(asked) == [1, 2, 2])
+        answered.set()
+        for one in (first, waits, fills):
+            one.result(10)
+    running.stop()
+
+    assert work.marked() == sorted(one.id for one in messages)
+
+
+def test_the_halves_of_an_actor_that_asks_may_need_different_repositories(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Attempts(Marks):
+        pass
+
+    context = Context("inventory", store=PostgresStore, repositories={})
+
+    def ask(command: ReceiveStock, attempts: Attempts) -> Any:
+        return command.delivery_id
+
+    def tell(command: ReceiveStock, outcome: Any, marks: Marks) -> Any:
+        return mark(command, marks)
+
+    context.asks(lambda: None, at_once=3)(ask)
+    # Its Dramatiq actor is in use already: what is registered is looked at, and no second one made.
+    registered: list[Any] = []
+    monkeypatch.setattr(context, "_register", registered.append)
+    context.concludes(ask)(tell)
+
+    (actor,) = registered
+    assert (actor.asked_in, actor.repository, actor.at_once) == (Attempts, Marks, 3)
 
 
 class Answering:

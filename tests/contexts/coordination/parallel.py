@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.place_order_1 import PLACE_ORDER_1
 from contexts.coordination.saga import Together
 
-RESERVE, PAY, SHIP, CAPTURE, COMPLETE = PLACE_ORDER.steps
+RESERVE, PAY, SHIP, CAPTURE, COMPLETE = PLACE_ORDER_1.steps
 
-PARALLEL = replace(PLACE_ORDER, stages=(Together(RESERVE, PAY), SHIP, Together(CAPTURE, COMPLETE)))
+PARALLEL = replace(PLACE_ORDER_1, stages=(Together(RESERVE, PAY), SHIP, Together(CAPTURE, COMPLETE)))

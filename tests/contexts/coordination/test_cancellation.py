@@ -29,8 +29,6 @@ from contexts.inventory.messages import (
 )
 from contexts.messages import Command
 from contexts.orders.messages import (
-    CapturePayment,
-    CompleteOrder,
     OrderRejected,
     OrderReturned,
     PaymentRefunded,
@@ -41,6 +39,7 @@ from contexts.orders.messages import (
     ReturnOrder,
     ReturnRefused,
     ReversePayment,
+    SettleOrder,
 )
 from tests.contexts.examples import NOW, an_order
 
@@ -231,9 +230,9 @@ def test_a_cancelled_order_whose_parcel_turns_out_to_be_on_its_way_is_completed_
     journey = after(2).is_cancelled().waits_too_long()
     journey.sends_on()
 
-    assert journey.receives(CancellationRefused).sends_on() == [CapturePayment]
+    assert journey.receives(CancellationRefused).sends_on() == [SettleOrder]
     assert (journey.recorded()[-1], journey.status, journey.reason) == ("StepNotUndone", Status.RUNNING, None)
-    assert journey.receives(*STRAIGHT[3:]).sends_on() == [CompleteOrder, RecallShipment]
+    assert journey.receives(*STRAIGHT[3:]).sends_on() == [RecallShipment]
     assert journey.returning
     assert journey.returning.reason == "cancelled"
 

@@ -8,6 +8,7 @@ import pytest
 from contexts.coordination.journey import Journey as Engine
 from contexts.coordination.messages import ResumeJourney, RetryStep, ReverseJourney
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.place_order_1 import PLACE_ORDER_1
 from contexts.coordination.return_order import RETURN_ORDER
 from contexts.coordination.saga import Kind
 from contexts.coordination.transitions import AT_RISK_MINOR, ESCALATE_AFTER, Status
@@ -21,9 +22,9 @@ from .parallel import PARALLEL
 COURSES = (Status.RUNNING, Status.COMPENSATING, Status.COMPLETED, Status.UNDONE)
 
 
-@pytest.fixture(scope="module", params=["one by one", "in parallel", "much at risk"])
+@pytest.fixture(scope="module", params=["one by one", "version 1", "in parallel", "much at risk"])
 def every(request: pytest.FixtureRequest) -> EveryStanding:
-    saga = PARALLEL if request.param == "in parallel" else PLACE_ORDER
+    saga = {"version 1": PLACE_ORDER_1, "in parallel": PARALLEL}.get(request.param, PLACE_ORDER)
     return EveryStanding(saga, AT_RISK_MINOR if request.param == "much at risk" else 100)
 
 

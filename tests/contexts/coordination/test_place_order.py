@@ -6,6 +6,7 @@ import pytest
 
 from contexts.coordination.journeys import Journeys
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.place_order_1 import PLACE_ORDER_1
 from contexts.coordination.transitions import Status, UnknownJourney
 from contexts.delivery.messages import (
     CancelShipment,
@@ -24,7 +25,6 @@ from contexts.inventory.messages import (
 from contexts.messages import Command, JourneyEvent
 from contexts.orders.messages import (
     AuthorizePayment,
-    CapturePayment,
     CompleteOrder,
     OrderCompleted,
     OrderPlaced,
@@ -35,6 +35,7 @@ from contexts.orders.messages import (
     PaymentReversed,
     RejectOrder,
     ReversePayment,
+    SettleOrder,
 )
 from tests.contexts.examples import MINUTE, NOW, a_priced_line, an_answer, an_order
 
@@ -45,21 +46,30 @@ STRAIGHT: tuple[type[JourneyEvent], ...] = (
     StockReserved,
     PaymentAuthorized,
     ShipmentScheduled,
-    PaymentCaptured,
     OrderCompleted,
 )
 
-FORWARD: list[type[Command]] = [ReserveStock, AuthorizePayment, ScheduleDelivery, CapturePayment, CompleteOrder]
+FORWARD: list[type[Command]] = [ReserveStock, AuthorizePayment, ScheduleDelivery, SettleOrder]
 
 
-def test_an_order_is_reserved_paid_shipped_captured_and_completed() -> None:
+def test_an_order_is_reserved_paid_shipped_and_settled() -> None:
     journey = Journey(PLACE_ORDER).begin(an_order())
 
     journey.receives(*STRAIGHT)
 
     assert journey.sent_kinds() == FORWARD
     assert (journey.status, journey.state.due_at) == (Status.COMPLETED, None)
-    assert journey.recorded() == ["JourneyBegun", *["StepDone"] * 5, "JourneyCompleted"]
+    assert journey.recorded() == ["JourneyBegun", *["StepDone"] * 4, "JourneyCompleted"]
+
+
+def test_an_order_that_began_when_settling_was_two_steps_is_captured_and_completed() -> None:
+    journey = Journey(PLACE_ORDER_1).begin(an_order()).receives(*STRAIGHT[:3])
+    journey.sends_on()
+
+    assert journey.sends_on() == []
+    assert journey.state.current_step == "capture"
+    assert journey.receives(PaymentCaptured).sends_on() == [CompleteOrder]
+    assert journey.receives(OrderCompleted).status is Status.COMPLETED
 
 
 def test_each_command_is_sent_only_after_the_answer_to_the_one_before() -> None:

@@ -5,11 +5,19 @@ from datetime import timedelta
 import pytest
 
 from contexts.coordination.place_order import PLACE_ORDER
+from contexts.coordination.place_order_1 import PLACE_ORDER_1
 from contexts.coordination.transitions import AT_RISK_MINOR, LONGEST_WAIT, RESEND_AFTER, Status
 from contexts.delivery.messages import RecallShipment, ShipmentRecalled
 from contexts.inventory.messages import StockReleased, StockUnavailable
 from contexts.messages import JourneyEvent
-from contexts.orders.messages import CapturePayment, PaymentCaptured, PaymentDeclined, PaymentRefunded, RefundPayment
+from contexts.orders.messages import (
+    OrderCompleted,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentRefunded,
+    RefundPayment,
+    SettleOrder,
+)
 from tests.contexts.examples import an_order
 
 from .journey_dsl import Journey
@@ -17,8 +25,7 @@ from .test_place_order import STRAIGHT
 
 #: Journeys that wait for what has to succeed: the answers until then, and the step.
 MUST_SUCCEED: dict[str, tuple[type[JourneyEvent], ...]] = {
-    "capture": STRAIGHT[:3],
-    "complete": STRAIGHT[:4],
+    "settle": STRAIGHT[:3],
     "reserve": (STRAIGHT[0], PaymentDeclined),
     "close": (StockUnavailable,),
 }
@@ -44,7 +51,7 @@ def test_what_was_sent_twice_without_an_answer_is_stuck_and_is_sent_again_all_th
 
 @pytest.mark.parametrize(("total_minor", "stuck"), [(AT_RISK_MINOR - 1, False), (AT_RISK_MINOR, True)])
 def test_where_much_is_at_risk_the_first_time_is_enough(total_minor: int, stuck: bool) -> None:
-    assert (waiting("capture", total_minor).waits_too_long().status is Status.STUCK) is stuck
+    assert (waiting("settle", total_minor).waits_too_long().status is Status.STUCK) is stuck
 
 
 @pytest.mark.parametrize("answers", [(), STRAIGHT[:1], STRAIGHT[:2]])
@@ -55,29 +62,38 @@ def test_what_can_be_undone_is_undone_and_never_stuck(answers: tuple[type[Journe
 
 
 def test_the_timeline_says_once_that_it_is_stuck_and_how_much_is_at_risk() -> None:
-    journey = waiting("capture").waits_too_long(times=5)
+    journey = waiting("settle").waits_too_long(times=5)
 
     (line,) = [line for line in journey.history if line.kind == "JourneyStuck"]
-    assert (line.step, line.detail) == ("capture", {"at_risk_minor": 2498, "currency": "USD"})
+    assert (line.step, line.detail) == ("settle", {"at_risk_minor": 2498, "currency": "USD"})
 
 
 def test_a_stuck_journey_is_sent_again_for_ever_at_the_longest_wait() -> None:
-    journey = waiting("capture").waits_too_long(times=100)
+    journey = waiting("settle").waits_too_long(times=100)
 
-    assert journey.sends_on() == [CapturePayment] * 100
+    assert journey.sends_on() == [SettleOrder] * 100
     assert journey.state.due_at == journey.now + LONGEST_WAIT
 
 
-@pytest.mark.parametrize(("step", "answer"), [("capture", PaymentCaptured), ("reserve", StockReleased)])
-def test_the_answer_that_was_waited_for_ends_a_standstill(step: str, answer: type[JourneyEvent]) -> None:
-    journey = waiting(step).waits_too_long(times=3).receives(answer)
+def test_the_answer_that_was_waited_for_ends_a_standstill() -> None:
+    undone = waiting("reserve").waits_too_long(times=3).receives(StockReleased)
 
-    assert journey.status is journey.state.course
-    assert journey.state.due_at == journey.now + RESEND_AFTER
+    assert (undone.status, undone.state.due_at) == (Status.COMPENSATING, undone.now + RESEND_AFTER)
+    assert waiting("settle").waits_too_long(times=3).receives(OrderCompleted).status is Status.COMPLETED
+
+
+def test_a_journey_that_goes_on_after_a_standstill_waits_for_the_next_step_anew() -> None:
+    journey = Journey(PLACE_ORDER_1).begin(an_order()).receives(*STRAIGHT[:3]).waits_too_long(times=3)
+    assert journey.status is Status.STUCK
+
+    journey.receives(PaymentCaptured)
+
+    assert (journey.status, journey.state.current_step) == (Status.RUNNING, "complete")
+    assert journey.state.due_at == journey.now + PLACE_ORDER_1.steps[4].deadline
 
 
 def test_any_other_answer_leaves_it_stuck() -> None:
-    assert waiting("capture").waits_too_long(times=2).receives(*STRAIGHT[:3]).status is Status.STUCK
+    assert waiting("settle").waits_too_long(times=2).receives(*STRAIGHT[:3]).status is Status.STUCK
 
 
 def test_a_recall_is_never_given_up_since_nothing_takes_it_back() -> None:
