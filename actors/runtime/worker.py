@@ -7,9 +7,9 @@ import logging
 import os
 import signal
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from queue import SimpleQueue
 
 from actors.runtime.meeting import LARGEST_BATCH
 
@@ -42,10 +42,11 @@ def run(queue: str, threads: int, prefetch: int, batch: int = LARGEST_BATCH) -> 
         print('RABBITMQ_URL is not set: run eval "$(scripts/servers env)", which prints it, or set it', file=sys.stderr)
         return 2
     keep_memory_together()
-    stop = threading.Event()
+    # Not an event: a second signal that came while the first one sets it would wait for the first one's lock for ever.
+    told: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    return _work(queue, url, threads, batch, stop)
+        signal.signal(number, lambda number, _frame: told.put(number))
+    return _work(queue, url, threads, batch, told)
 
 
 def keep_memory_together() -> None:
@@ -54,7 +55,7 @@ def keep_memory_together() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
-def _work(queue: str, url: str, threads: int, batch: int, stop: threading.Event) -> int:
+def _work(queue: str, url: str, threads: int, batch: int, told: "SimpleQueue[int]") -> int:
     from dramatiq import Worker
 
     from actors.gateways.addresses import InvalidAddress
@@ -91,7 +92,7 @@ def _work(queue: str, url: str, threads: int, batch: int, stop: threading.Event)
     for worker in workers:
         worker.start()
     logging.getLogger(__name__).info("%s is at work with %s threads", queue, threads)
-    stop.wait()
+    told.get()
     # The second signal of an impatient operator ends the process at once: nothing is lost by that either.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     context.begin_to_stop()
