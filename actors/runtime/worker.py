@@ -9,7 +9,6 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from queue import SimpleQueue
 
 from actors.runtime.meeting import LARGEST_BATCH
 
@@ -21,6 +20,9 @@ GARBAGE_AFTER = 50_000
 
 #: mallopt(3): the most heaps that the C library makes, and how many they are to be.
 M_ARENA_MAX, HEAPS = -8, 2
+
+#: Signals that tell a worker to end.
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 #: Threads that answer queries.
 QUERY_THREADS = 2
@@ -42,11 +44,10 @@ def run(queue: str, threads: int, prefetch: int, batch: int = LARGEST_BATCH) -> 
         print('RABBITMQ_URL is not set: run eval "$(scripts/servers env)", which prints it, or set it', file=sys.stderr)
         return 2
     keep_memory_together()
-    # Not an event: a second signal that came while the first one sets it would wait for the first one's lock for ever.
-    told: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: told.put(number))
-    return _work(queue, url, threads, batch, told)
+    # Waited for, not handled: Python's handlers run in the main thread, which a signal that the kernel gave to another
+    # thread does not wake.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    return _work(queue, url, threads, batch)
 
 
 def keep_memory_together() -> None:
@@ -55,7 +56,7 @@ def keep_memory_together() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, HEAPS)
 
 
-def _work(queue: str, url: str, threads: int, batch: int, told: "SimpleQueue[int]") -> int:
+def _work(queue: str, url: str, threads: int, batch: int) -> int:
     from dramatiq import Worker
 
     from actors.gateways.addresses import InvalidAddress
@@ -92,9 +93,10 @@ def _work(queue: str, url: str, threads: int, batch: int, told: "SimpleQueue[int
     for worker in workers:
         worker.start()
     logging.getLogger(__name__).info("%s is at work with %s threads", queue, threads)
-    told.get()
+    signal.sigwait(ENDING)
     # The second signal of an impatient operator ends the process at once: nothing is lost by that either.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     context.begin_to_stop()
     # All at once, so that the process ends within the time stated, however many queues it has.
     with ThreadPoolExecutor(len(workers)) as ending:
