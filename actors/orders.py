@@ -41,7 +41,7 @@ def place_order(command: PlaceOrder, orders: Orders) -> Iterable[OrderPlaced | O
 
 @ORDERS.actor
 def complete_order(command: CompleteOrder, orders: Orders) -> Iterable[OrderCompleted]:
-    """Close an order as fulfilled."""
+    """Close an order as fulfilled whose journey is of version 1; others are settled (`actors/payments.py`)."""
     yield orders.get(command.order_id).complete(datetime.now(UTC))
 
 

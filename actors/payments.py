@@ -80,7 +80,7 @@ def order_settled(command: SettleOrder, outcome: Outcome, settlements: Settlemen
 
 @PAYMENTS.asks(gateway)
 def capture_payment(command: CapturePayment, payments: Payments) -> GatewayRequest | None:
-    """Record the attempt to take the money."""
+    """Record the attempt to take the money for a journey of version 1."""
     return payments.of(command.order_id).capture(datetime.now(UTC))
 
 

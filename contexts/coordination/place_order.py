@@ -1,4 +1,7 @@
-"""The journey of one order, top to bottom: reserve, pay, ship, settle; and how each is undone."""
+"""The journey of one order, top to bottom: reserve, pay, ship, settle; and how each is undone.
+
+Version 2; what began under version 1 ends so (`place_order_1.py`).
+"""
 
 from datetime import timedelta
 

@@ -6,7 +6,6 @@ It stays as it is, whatever becomes of `place_order.py`, as long as rows of it a
 
 from datetime import timedelta
 
-from contexts.coordination.place_order import lines_to_hold
 from contexts.coordination.saga import Compensation, Kind, Saga, Step
 from contexts.delivery.messages import (
     CancellationRefused,
@@ -17,6 +16,7 @@ from contexts.delivery.messages import (
     ShipmentScheduled,
 )
 from contexts.inventory.messages import (
+    Line,
     ReleaseStock,
     ReservationExpired,
     ReserveStock,
@@ -38,6 +38,12 @@ from contexts.orders.messages import (
     RejectOrder,
     ReversePayment,
 )
+
+
+def lines_to_hold(order: OrderPlaced) -> tuple[Line, ...]:
+    """Return an order's lines as the inventory speaks of them."""
+    return tuple(Line(product_id=line.product_id, quantity=line.quantity) for line in order.lines)
+
 
 PLACE_ORDER_1 = Saga[OrderPlaced](
     name="place_order",

@@ -74,7 +74,7 @@ class AuthorizePayment(Command, queue="payments"):
 
 
 class CapturePayment(Command, queue="payments"):
-    """Take the money that is held."""
+    """Take the money that is held. Only journeys of version 1 ask so (`place_order_1.py`)."""
 
     order_id: UUID
 
@@ -98,7 +98,7 @@ class RefundPayment(Command, queue="payments"):
 
 
 class CompleteOrder(Command):
-    """Everything is done, the money is taken: close the order as fulfilled."""
+    """The money is taken: close the order as fulfilled. Only journeys of version 1 ask so (`place_order_1.py`)."""
 
     order_id: UUID
 
@@ -151,7 +151,7 @@ class PaymentDeclined(JourneyEvent):
 
 
 class PaymentCaptured(JourneyEvent):
-    """The money was taken."""
+    """The money was taken. Only journeys of version 1 hear so (`place_order_1.py`)."""
 
     payment_id: UUID
     amount_minor: int

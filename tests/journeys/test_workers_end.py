@@ -1,6 +1,8 @@
 """Workers that are killed, or told to end, in the middle of the work: nothing is lost and nothing is done twice."""
 
+import signal
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from contexts.orders.messages import PlaceOrder
@@ -66,3 +68,19 @@ def test_a_worker_that_is_told_to_end_does_so_in_time_and_loses_nothing(shop: Sh
 
     shop.wait_until_final(*orders, seconds=30)
     assert_totals_are_right(shop, orders, 100)
+
+
+def test_whichever_of_its_threads_a_signal_comes_to_a_worker_ends(shop: Shop) -> None:
+    """The kernel may give it to any thread that does not block it, and none but the main one would act on it."""
+    worker = shop.platform.processes["payments"].pid
+    ending = {signal.SIGTERM, signal.SIGINT}
+
+    for thread in Path(f"/proc/{worker}/task").iterdir():
+        (blocked,) = [line for line in (thread / "status").read_text().splitlines() if line.startswith("SigBlk:")]
+        mask = int(blocked.split()[1], 16)
+        assert all(mask >> (number - 1) & 1 for number in ending), (thread / "comm").read_text()
+    code, seconds = shop.platform.terminate("payments")
+    shop.platform.start("payments")
+
+    assert code == 0
+    assert seconds < 20
