@@ -27,7 +27,8 @@ class Value(BaseModel):
     Unknown fields are ignored, so that a field can be added while old workers still run.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # What a message holds is a customer's: errors, which are logged and kept with dead letters, do not repeat it.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Message(Value):

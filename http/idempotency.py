@@ -1,7 +1,8 @@
 """Idempotency-Key: a repeated request is the same order, and a caller's key belongs to one body.
 
 The order's id comes from the key, so that even with Redis lost no second order can come of it. What is kept in Redis,
-a fingerprint of the body for a day, only tells a client that it used a key twice.
+a fingerprint of the body for a day, tells a client that it used a key twice. Later another order under that key is
+taken for a repeat of the first one, and is not placed: a key is for one order for ever.
 """
 
 import hashlib

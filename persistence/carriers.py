@@ -20,11 +20,14 @@ class NoCarrier(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class CarrierConfig:
-    """A carrier, the address of its interface, and what opens it: names and secrets, unreadable in the database."""
+    """A carrier, the address of its interface, and what opens it: names and secrets, unreadable in the database.
+
+    None of them (and not an empty dictionary) leaves those that are stored as they are.
+    """
 
     carrier: str
     api_endpoint: str
-    credentials: dict[str, str] = field(default_factory=dict, repr=False)
+    credentials: dict[str, str] | None = field(default=None, repr=False)
 
     @property
     def id(self) -> UUID:
@@ -32,7 +35,7 @@ class CarrierConfig:
 
 
 def put_carrier(connection: Connection[Any], config: CarrierConfig) -> None:
-    """Add a carrier or replace its row, and make it the active one.
+    """Add a carrier or change its row, and make it the active one.
 
     Raises `EncryptionKeyError` if there are credentials and no FIELD_ENCRYPTION_KEY.
     """
@@ -44,8 +47,8 @@ def put_carrier(connection: Connection[Any], config: CarrierConfig) -> None:
     connection.execute(
         "INSERT INTO carrier_configs (id, carrier, api_endpoint, credentials) VALUES (%s, %s, %s, %s::jsonb)"
         " ON CONFLICT (carrier) DO UPDATE SET api_endpoint = excluded.api_endpoint,"
-        " credentials = excluded.credentials, active = true",
-        (config.id, config.carrier, config.api_endpoint, json_text(sealed)),
+        " credentials = CASE WHEN %s THEN carrier_configs.credentials ELSE excluded.credentials END, active = true",
+        (config.id, config.carrier, config.api_endpoint, json_text(sealed), config.credentials is None),
     )
 
 

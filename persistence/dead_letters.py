@@ -22,6 +22,9 @@ from persistence.postgres_store import PostgresStore
 
 __all__ = ["DeadLetters", "Letter", "NotSendable", "Resolution", "Settled", "Wanted", "sendable"]
 
+#: What stands in the note of a mended letter before the message as it was.
+WAS = "mended; it was "
+
 #: How often a transaction that another one got in the way of is repeated.
 ATTEMPTS = 20
 
@@ -152,7 +155,7 @@ def _parcel(letter: Letter, payload: dict[str, Any]) -> Parcel:
 
 def _resolved(letter: Letter, resolution: Resolution, payload: dict[str, Any] | None = None) -> Letter:
     """Return the letter with who, when and why; one that is mended keeps in its note what it was."""
-    before = None if payload is None else f"mended; it was {orjson.dumps(letter.payload).decode()}"
+    before = None if payload is None else f"{WAS}{orjson.dumps(letter.payload).decode()}"
     note = "\n".join(line for line in (letter.note, resolution.note, before) if line) or None
     now, kept = datetime.now(UTC), letter.payload if payload is None else payload
     return replace(letter, payload=kept, resolved_at=now, resolved_by=resolution.by, note=note)

@@ -120,7 +120,10 @@ class StockTables(Stocks):
                 order_id, product_id, warehouse_id, quantity, expires_at, Hold(status), stored=True
             )
             reservation.shipped_at = shipped_at
-            self.reservations.setdefault(reservation.order_id, []).append(reservation)
+            found = self.reservations.setdefault(reservation.order_id, [])
+            # A batch may ask twice: for what is over, and for an order whose hold is over.
+            if all(one.id != reservation.id for one in found):
+                found.append(reservation)
 
 
 def _level_row(level: Level) -> setwise.Row:

@@ -114,7 +114,7 @@ class ReadModelReader:
 
     @property
     def redis(self) -> "redis.asyncio.Redis":
-        """The connection pool, for what belongs to the front door alone: idempotency keys, rate limits, sessions."""
+        """The connection pool, for what belongs to the front door alone: idempotency keys."""
         return self._redis
 
     async def close(self) -> None:

@@ -57,6 +57,8 @@ def keep_memory_together() -> None:
 
 
 def _work(queue: str, url: str, threads: int, batch: int) -> int:
+    import psycopg
+    import sqlalchemy.exc
     from dramatiq import Worker
 
     from actors.gateways.addresses import InvalidAddress
@@ -64,6 +66,7 @@ def _work(queue: str, url: str, threads: int, batch: int) -> int:
     from actors.runtime.context import Context
     from persistence.carriers import NoCarrier
     from persistence.databases import DatabaseUrlError
+    from persistence.encryption import EncryptionKeyError, SealedFieldError
     from persistence.read_models import RedisUrlError
 
     module = importlib.import_module(f"actors.{queue}")
@@ -73,7 +76,10 @@ def _work(queue: str, url: str, threads: int, batch: int) -> int:
     except TimeoutError:
         print(f"RabbitMQ does not answer at the host of RABBITMQ_URL; {queue} cannot start", file=sys.stderr)
         return 1
-    except (DatabaseUrlError, InvalidAddress, NoCarrier, RedisUrlError) as error:
+    except (psycopg.OperationalError, sqlalchemy.exc.OperationalError) as error:
+        print(f"{queue} cannot start, its database is away: {error}", file=sys.stderr)
+        return 1
+    except (DatabaseUrlError, EncryptionKeyError, InvalidAddress, NoCarrier, RedisUrlError, SealedFieldError) as error:
         print(f"{queue} cannot start: {error}", file=sys.stderr)
         return 2
     # Queries have threads of their own: those of the commands may all be waiting for a party outside.
@@ -98,9 +104,18 @@ def _work(queue: str, url: str, threads: int, batch: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     context.begin_to_stop()
-    # All at once, so that the process ends within the time stated, however many queues it has.
-    with ThreadPoolExecutor(len(workers)) as ending:
-        list(ending.map(lambda worker: worker.stop(timeout=SHUTDOWN_SECONDS * 1000), workers))
-    context.stop()
-    BROKER.close()
-    return 0
+    code = 1
+    try:
+        # All at once, so that the process ends within the time stated, however many queues it has.
+        with ThreadPoolExecutor(len(workers)) as ending:
+            list(ending.map(lambda worker: worker.stop(timeout=SHUTDOWN_SECONDS * 1000), workers))
+        context.stop()
+        BROKER.close()
+        code = 0
+    except Exception:
+        logging.getLogger(__name__).exception("%s could not end as it should", queue)
+    finally:
+        logging.shutdown()
+        # Not by `return`: Python would wait for calls to a party outside that nobody waits for any more, their
+        # messages being back in the queue, and for those that have not even begun.
+        os._exit(code)

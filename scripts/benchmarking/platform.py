@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+import psycopg
+from psycopg.rows import TupleRow
+
 from auditing import audit
 from benchmarking import posting, row_counts, workload
 from benchmarking.databases import platform_urls
@@ -19,6 +22,7 @@ from demonstration.processes import Processes, stop_earlier
 from demonstration.setting_up import all_serving, run
 from demonstration.tally import Tally
 from local_servers import places
+from persistence.databases import connection_parts
 
 #: Seconds between two looks at the journeys that run, and without any progress until a round is given up.
 PAUSE, STANDSTILL = 0.5, 120.0
@@ -124,21 +128,22 @@ async def complete(planned: Sequence[PlannedOrder], processes: Processes, run_id
     if tally.retries:
         print(f"    {tally.retries} requests were repeated: the front door had said that it could not now", flush=True)
     watch, seen, moved_at = journeys.Watch(tally), (-1, -1), time.monotonic()
-    while not tally.is_over:
-        now = await asyncio.to_thread(_running)
-        if now[0] == 0:
-            await watch.look()
-        if now != seen:
-            seen, moved_at = now, time.monotonic()
-        elif time.monotonic() - moved_at > STANDSTILL:
-            raise PlatformFailedError("; ".join(journeys.hanging(tally.in_flight)[:3]))
-        await asyncio.sleep(0 if tally.is_over else PAUSE)
+    # One connection for all looks: what a new one costs PostgreSQL would be in the figures.
+    with psycopg.connect(**connection_parts("coordination"), autocommit=True) as connection:
+        while not tally.is_over:
+            now = await asyncio.to_thread(_running, connection)
+            if now[0] == 0:
+                await watch.look()
+            if now != seen:
+                seen, moved_at = now, time.monotonic()
+            elif time.monotonic() - moved_at > STANDSTILL:
+                raise PlatformFailedError("; ".join(journeys.hanging(tally.in_flight)[:3]))
+            await asyncio.sleep(0 if tally.is_over else PAUSE)
     return tally
 
 
-def _running() -> tuple[int, int]:
-    with looking_into("coordination") as connection:
-        count, versions = connection.execute(_RUNNING).fetchone() or (0, 0)
+def _running(connection: psycopg.Connection[TupleRow]) -> tuple[int, int]:
+    count, versions = connection.execute(_RUNNING).fetchone() or (0, 0)
     return int(count), int(versions)
 
 

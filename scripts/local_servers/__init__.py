@@ -14,7 +14,7 @@ def environment() -> dict[str, str]:
 
 
 def postgresql_superuser_url() -> str:
-    """The private PostgreSQL's superuser, for backups and metrics; never part of `environment()`."""
+    """The private PostgreSQL's superuser, for benchmarks and tests; never part of `environment()`."""
     from local_servers import variables
 
     return variables.superuser_url()

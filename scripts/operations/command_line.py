@@ -10,7 +10,7 @@ from local_servers.errors import ServerError
 from operations import audit, dead_letters, discrepancies, orders, queues, reconcile, replay, sagas, stock, unreadable
 from operations.commands import CANNOT, DONE
 from operations.errors import ServerAway, WrongUse
-from operations.printing import say
+from operations.printing import json_document, say
 
 DESCRIPTION = """\
 Looks into a running First Viscount and mends it: queues, dead letters, journeys, orders, stock.
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
     except (WrongUse, ServerAway, ServerError) as problem:
+        if options.json and isinstance(problem, ServerAway):
+            print(json_document({"unavailable": [str(problem)]}))
         say(str(problem))
         return CANNOT
     except BrokenPipeError:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from operations.commands import identity
-from operations.masking import masked_text
+from operations.masking import masked
 from operations.printing import table
 from operations.stores import CONTEXTS, from_each, named
 from operations.times import before, span
@@ -59,8 +59,9 @@ def found(options: argparse.Namespace, what: Wanted, limit: int | None = None) -
 
 def summary(letter: Letter) -> dict[str, Any]:
     """A letter without its message and traceback, nothing personal in it."""
-    shown = {name: value for name, value in dataclasses.asdict(letter).items() if name not in ("payload", "traceback")}
-    return shown | {"error": masked_text(letter.error), "note": masked_text(letter.note or "") or None}
+    fields = dataclasses.asdict(letter).items()
+    shown: dict[str, Any] = masked({name: value for name, value in fields if name not in ("payload", "traceback")})
+    return shown
 
 
 def show_summaries(rows: list[dict[str, Any]]) -> None:

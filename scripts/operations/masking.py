@@ -3,7 +3,10 @@
 import re
 from typing import Any
 
+import orjson
+
 from contexts.orders.masking import mask_email, mask_phone
+from persistence.dead_letters import WAS
 
 MASK = "***"
 
@@ -27,9 +30,26 @@ def masked(value: Any, name: str = "") -> Any:
         return value
     if name in _SECRETS:
         return MASK
+    if name == "note":
+        return "\n".join(map(_masked_line, value.split("\n")))
     if name.endswith(("email", "address")):
         return mask_email(value)
     return mask_phone(value) if name in _PHONES else masked_text(value)
+
+
+def _masked_line(line: str) -> str:
+    """Return a line of a note. One that tells what a message was before it was mended holds the message."""
+    words, mark, message = line.partition(WAS)
+    before = masked_json(message.encode()) if mark else None
+    return masked_text(line) if before is None else f"{masked_text(words)}{WAS}{before}"
+
+
+def masked_json(text: bytes) -> str | None:
+    """Return a JSON text with what is personal in it masked; None for what is none, or nested too deeply."""
+    try:
+        return orjson.dumps(masked(orjson.loads(text))).decode()
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):
+        return None
 
 
 def masked_text(text: str) -> str:

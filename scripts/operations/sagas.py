@@ -61,7 +61,7 @@ def add_to(commands: Commands) -> None:
     listing = add(own, "list", run_list, "list unfinished journeys, the longest still first", EPILOG)
     listing.add_argument("--status", type=str.upper, metavar="S", help="only these; finished ones too")
     listing.add_argument("--stuck", action="store_true", help="only STUCK ones: since when, at what risk, what next")
-    steps = ", ".join(step.name for saga in SAGAS for step in saga.steps)
+    steps = ", ".join(dict.fromkeys(step.name for saga in SAGAS for step in saga.steps))
     listing.add_argument("--step", metavar="S", help=f"only at this step: {steps}")
     listing.add_argument("--older-than", type=span, metavar="SPAN", help="still for longer than: 90s, 5m, 2h, 3d")
     listing.add_argument("--limit", type=at_least_one, default=100, help="at most so many (default: %(default)s)")

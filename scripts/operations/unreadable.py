@@ -14,7 +14,7 @@ from pika.exceptions import ChannelClosedByBroker, NackError, UnroutableError
 from operations import broker
 from operations.commands import Commands, add, at_least_one, confirmed, finish, group
 from operations.errors import WrongUse
-from operations.masking import masked_text
+from operations.masking import masked_json
 from operations.printing import line, say, table
 
 EPILOG = """\
@@ -34,6 +34,9 @@ NOT_FOUND = 404
 #: Characters of a message that the table shows.
 SHOWN_CHARACTERS = 100
 
+#: What the table shows of bytes in which nothing personal can be found, and so nothing masked.
+NO_JSON = "no JSON: --unmasked shows it"
+
 #: Told by RabbitMQ about the way to `.XQ`; a message that is sent anew begins without them.
 _DEATH_HEADERS = ("x-death", "x-first-death-exchange", "x-first-death-queue", "x-first-death-reason")
 
@@ -49,6 +52,7 @@ def add_to(commands: Commands) -> None:
     discard = add(own, "discard", run_discard, "throw messages away for good, after printing them", EPILOG)
     for parser in (listing, requeue, discard):
         parser.add_argument("queue", metavar="QUEUE")
+        parser.add_argument("--unmasked", action="store_true", help="show personal data (--json: in base64, too)")
     for parser in (requeue, discard):
         parser.add_argument("--key", nargs="+", default=[], metavar="KEY", help="these messages (`list` shows keys)")
         parser.add_argument("--all", action="store_true", help="all that are there now")
@@ -58,7 +62,7 @@ def add_to(commands: Commands) -> None:
 def run_list(options: argparse.Namespace) -> int:
     """Show what is there."""
     with _opened(options.queue) as (channel, queue):
-        messages = [_seen(taken) for taken in _taken(channel, queue, options.limit)]
+        messages = [_seen(taken, options.unmasked) for taken in _taken(channel, queue, options.limit)]
     return finish(options, {"queue": queue, "messages": messages}, _show, done=bool(messages))
 
 
@@ -85,9 +89,10 @@ def _settle(
     if keys and (options.key or confirmed(options, f"{verb} {len(keys)} messages of {xq}?")):
         with _opened(options.queue) as (channel, xq):
             for taken in [one for one in _all_there_now(channel, xq) if _key(one) in keys]:
+                seen = _seen(taken, options.unmasked)
                 if settle(channel, xq.removesuffix(".XQ"), taken):
                     channel.basic_ack(taken[0])
-                    settled.append(_seen(taken))
+                    settled.append(seen)
     say(f"{len(settled)} of {len(keys)} {done}" if keys else f"no such message in {xq}")
     return finish(options, {"queue": xq, done: settled}, _show, done=bool(settled) and len(settled) >= len(keys))
 
@@ -134,20 +139,20 @@ def _key(taken: Taken) -> str:
     return hashlib.sha256(taken[2]).hexdigest()[:12]
 
 
-def _seen(taken: Taken) -> dict[str, Any]:
+def _seen(taken: Taken, unmasked: bool) -> dict[str, Any]:
     _, properties, body = taken
     deaths = (properties.headers or {}).get("x-death") or [{}]
-    return {
+    seen = {
         "key": _key(taken),
         "message_id": properties.message_id,
         "rejected_at": deaths[0].get("time"),
         "bytes": len(body),
-        "body": masked_text(body.decode(errors="replace")),
-        "body_base64": base64.b64encode(body).decode(),
+        "body": body.decode(errors="replace") if unmasked else masked_json(body),
     }
+    return seen | {"body_base64": base64.b64encode(body).decode()} if unmasked else seen
 
 
 def _show(document: Mapping[str, Any]) -> None:
     messages = document.get("messages") or document.get("requeued") or document.get("discarded") or []
-    rows = [{**one, "body": line(one["body"][:SHOWN_CHARACTERS])} for one in messages]
+    rows = [{**one, "body": line((one["body"] or NO_JSON)[:SHOWN_CHARACTERS])} for one in messages]
     table(rows, ("key", "rejected_at", "bytes", "body"))

@@ -117,6 +117,16 @@ def test_what_has_ended_cannot_be_cancelled(door: Any, views: Any, status: str) 
     assert handed_over(door) == []
 
 
+def test_what_was_told_that_it_cannot_come_back_cannot_be_cancelled_again(door: Any, views: Any) -> None:
+    order_id = keep(views, status="COMPLETED", return_refusal="in_transit")
+
+    answer = cancel(door, order_id)
+
+    assert (answer.status, answer.content["type"]) == (409, "/problems/order-already-ended")
+    assert answer.content["detail"] == f"Order {order_id} cannot come back: in_transit."
+    assert handed_over(door) == []
+
+
 def test_an_order_that_nobody_knows_is_not_found(door: Any, owner: Any) -> None:
     owner("orders")
 

@@ -1,15 +1,20 @@
 """Workers that are killed, or told to end, in the middle of the work: nothing is lost and nothing is done twice."""
 
+import os
 import signal
+import socket
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from contexts.orders.messages import PlaceOrder
+from contexts.orders.messages import AuthorizePayment, PlaceOrder
 from contexts.orders.payment import payment_id
 from contexts.subscriptions import QUEUES
 from tests.persistence.virtual_host import eventually
 
+from .platform import ROOT, Platform, platform
 from .shop import DECLINED_CARD, GOOD_CARD, Shop
 
 
@@ -86,3 +91,46 @@ def test_a_signal_to_end_can_come_to_no_thread_of_a_worker_but_the_one_that_wait
 
     assert code == 0
     assert seconds < 20
+
+
+def test_a_worker_ends_in_time_while_a_card_network_keeps_it_waiting() -> None:
+    """A hundred calls that are never answered, eight at once: it would take two minutes to wait for all of them."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as silent, platform() as own:
+        card_network = f"stripe+http://sk_test@127.0.0.1:{silent.getsockname()[1]}"
+        running = Platform(own.host, {**own.variables, "PAYMENT_GATEWAY_URL": card_network}, own.processes)
+        shop = Shop(running)
+        running.start("catalog", "orders", "payments")
+        product_id = shop.stock(0)
+        orders = [shop.order(product_id) for _ in range(100)]
+        ids = [order.order_id for order in orders]
+        shop.place(*orders)
+        eventually(lambda: running.rows("orders", "SELECT count(*) FROM orders WHERE id = ANY(%s)", ids) == [(100,)])
+        running.send(*(AuthorizePayment(order_id=one, card_token=GOOD_CARD) for one in ids))
+        silent.settimeout(20)
+        accepted = [silent.accept()[0] for _ in range(8)]
+
+        code, seconds = running.terminate("payments")
+
+        assert code == 0
+        assert seconds < 35
+        for one in accepted:
+            one.close()
+        eventually(lambda: running.host.ready("payments") > 0)
+
+
+def test_a_worker_that_cannot_reach_its_database_says_so_when_it_starts() -> None:
+    nowhere = "postgresql+psycopg://delivery:secret@127.0.0.1:1/delivery"
+    ended = subprocess.run(
+        [sys.executable, "-m", "actors", "delivery"],
+        cwd=ROOT,
+        env={**os.environ, "DELIVERY_DATABASE_URL": nowhere},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert "delivery cannot start, its database is away" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stderr

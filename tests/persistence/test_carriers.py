@@ -42,7 +42,21 @@ def test_the_carrier_that_was_put_last_is_the_active_one(store: PostgresStore) -
             put_carrier(transaction.connection, CarrierConfig(carrier, url))
 
     with store.transaction() as transaction:
-        assert active_carrier(transaction.connection) == CarrierConfig("one", "http://one.new")
+        assert active_carrier(transaction.connection) == CarrierConfig("one", "http://one.new", {})
+
+
+def test_a_new_address_leaves_the_credentials_as_they_are_and_new_ones_take_their_place(store: PostgresStore) -> None:
+    for config, kept in (
+        (CarrierConfig("one", "http://one", {"api_key": SECRET}), SECRET),
+        (CarrierConfig("one", "http://one.new"), SECRET),
+        (CarrierConfig("one", "http://one.new", {"api_key": "newer"}), "newer"),
+        (CarrierConfig("one", "http://one.new", {}), None),
+    ):
+        with store.transaction() as transaction:
+            put_carrier(transaction.connection, config)
+        with store.transaction() as transaction:
+            found = active_carrier(transaction.connection)
+        assert (found.api_endpoint, found.credentials) == (config.api_endpoint, {"api_key": kept} if kept else {})
 
 
 def test_credentials_of_another_carrier_s_row_do_not_open(store: PostgresStore) -> None:

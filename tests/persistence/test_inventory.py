@@ -305,6 +305,24 @@ def test_a_hold_that_is_over_is_told_once_and_goes_on(store: PostgresStore) -> N
     assert counters(store, product_id) == [(5, 1)]
 
 
+def test_a_hold_that_is_over_is_told_once_of_a_batch_that_asks_twice_and_can_be_released_in_it(
+    store: PostgresStore,
+) -> None:
+    product_id = received(store, 5)
+    command = wanted((product_id, 1))
+    then = NOW - timedelta(days=1000)
+    reserve(store, command, now=then - HOLD)
+    asked = [ExpireReservations(at=then), ExpireReservations(at=then + timedelta(minutes=1))]
+    release = ReleaseStock(order_id=command.order_id, lines=command.lines)
+
+    with loaded(store, StockTables, *asked, release) as stocks:
+        told = [order_id for one in asked for order_id in stocks.expire(one.at)]
+        stocks.release(command.order_id, then)
+
+    assert told.count(command.order_id) == 1
+    assert counters(store, product_id) == [(5, 0)]
+
+
 def test_holds_that_are_being_settled_are_left_out_when_others_are_told(store: PostgresStore) -> None:
     product_id = received(store, 5)
     settled, late = wanted((product_id, 1)), wanted((product_id, 1))

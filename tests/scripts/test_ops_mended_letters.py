@@ -48,6 +48,27 @@ def test_a_mended_body_takes_the_place_of_the_broken_one(desk: Desk, tmp_path: P
     assert '{"order":"?"}' in shown["note"]
 
 
+def test_what_a_message_was_before_it_was_mended_is_told_without_what_is_personal(desk: Desk, tmp_path: Path) -> None:
+    whole, person = capture(), {"name": "Jane\u2028Roe", "street": "1 Long Road", "country": "US"}
+    wrong = {"order_id": "?", "shipping_address": person, "card_token": "tok_visa"}
+    broken = capture(id=whole.id, payload=whole.payload | {"body": wrong})
+    bury(desk, broken)
+    file = tmp_path / "body.json"
+    file.write_bytes(orjson.dumps(whole.payload["body"]))
+    desk.document(
+        "dead-letters", "retry", "--id", broken.id, "--payload", file, "--note", "told by jane@shop.example\nand mended"
+    )
+
+    (listed,) = desk.document("dead-letters", "list", "--status", "RETRIED")["dead_letters"]
+    (shown,) = desk.document("dead-letters", "show", broken.id)["dead_letters"]
+
+    for note in (listed["note"], shown["note"]):
+        assert note.startswith("told by ja***@shop.example\nand mended\nmended; it was {")
+        assert '"country":"US"' in note
+        for secret in ("Jane", "Roe", "Long Road", "tok_visa"):
+            assert secret not in note
+
+
 def test_what_is_no_message_at_all_can_be_replaced_by_a_whole_one(desk: Desk, tmp_path: Path) -> None:
     whole = capture()
     bury(desk, capture(id=whole.id, payload="not a message", message_type="None", correlation_id=None))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import orjson
 import pika
 import pytest
 
@@ -162,17 +163,34 @@ def test_a_server_that_is_away_is_named_with_its_variable_and_the_rest_is_shown(
     assert len(json.loads(output)["contexts"]) == 6
     code, _, errors = desk.run("xq", "list", "orders", RABBITMQ_URL="amqp://somebody:secret@127.0.0.1:1/x")
     assert (code, "127.0.0.1:1 (from RABBITMQ_URL)" in errors, "secret" in errors) == (2, True, False)
+    _, output, errors = desk.run("xq", "list", "orders", "--json", RABBITMQ_URL="amqp://somebody:secret@127.0.0.1:1/x")
+    (sentence,) = json.loads(output)["unavailable"]
+    assert sentence in errors
 
 
 def test_bytes_that_are_no_message_are_listed_and_stay_where_they_are(desk: Desk) -> None:
     desk.host.put("orders.XQ", b"\xff\x00 nonsense", b"jane@shop.example")
 
     for _ in range(2):
-        messages = desk.document("xq", "list", "orders")["messages"]
+        assert [one["body"] for one in desk.document("xq", "list", "orders")["messages"]] == [None, None]
+        messages = desk.document("xq", "list", "orders", "--unmasked")["messages"]
         assert base64.b64decode(messages[0]["body_base64"]) == b"\xff\x00 nonsense"
-        assert messages[1]["body"] == "ja***@shop.example"
+        assert messages[1]["body"] == "jane@shop.example"
     assert len(desk.document("xq", "list", "orders.XQ", "--limit", "1")["messages"]) == 1
     assert desk.host.take("orders.XQ") == [b"\xff\x00 nonsense", b"jane@shop.example"]
+
+
+def test_an_envelope_in_xq_is_shown_without_what_is_personal(desk: Desk) -> None:
+    person = {"name": "Jane Roe", "street": "1 Long Road", "country": "US"}
+    body = {"shipping_address": person, "payment": {"token": "tok_visa"}, "phone": "+15550104477"}
+    desk.host.put("orders.XQ", orjson.dumps({"args": [[{"type": "orders.PlaceOrder.v9", "body": body}]]}))
+
+    (message,) = desk.document("xq", "list", "orders")["messages"]
+
+    assert "orders.PlaceOrder.v9" in message["body"]
+    assert '"country":"US"' in message["body"]
+    for secret in ("Jane", "Long Road", "tok_visa", "010"):
+        assert secret not in message["body"]
 
 
 def test_one_of_them_is_sent_again_and_one_is_thrown_away(desk: Desk) -> None:
@@ -180,8 +198,10 @@ def test_one_of_them_is_sent_again_and_one_is_thrown_away(desk: Desk) -> None:
     keys = [one["key"] for one in desk.document("xq", "list", "orders")["messages"]]
 
     desk.document("xq", "requeue", "orders", "--key", keys[1])
-    desk.document("xq", "discard", "orders", "--key", keys[0])
+    _, output, _ = desk.run("xq", "discard", "orders", "--key", keys[0])
 
+    assert keys[0] in output
+    assert "no JSON" in output
     assert desk.host.take("orders") == [b"two"]
     assert desk.host.take("orders.XQ") == [b"three"]
 
