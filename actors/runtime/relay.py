@@ -66,7 +66,7 @@ class Relay:
             self._loop.call_soon_threadsafe(self._publish, parcels)
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Wait until what was handed over is confirmed, at most `timeout` seconds; the rest stays in the outbox."""
+        """Wait until what was handed over has left the outbox, at most `timeout` seconds; the rest stays there."""
         self._run(self._stop(timeout), timeout + 10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -127,15 +127,16 @@ class Relay:
             await self._something_confirmed.wait()
             await asyncio.sleep(DELETE_SECONDS)
             self._something_confirmed.clear()
-            sent, self._confirmed = self._confirmed, []
+            # They stay in the list while they are deleted, so that who stops waits for that, too.
+            sent = list(self._confirmed)
             try:
                 await self._loop.run_in_executor(None, self._store.delete_sent, [parcel.id for parcel in sent])
             except Exception as error:  # noqa: BLE001 - told apart, and logged, by `_passing`
                 self._passing(error)
-                self._confirmed += sent
                 await asyncio.sleep(1)
                 self._something_confirmed.set()
             else:
+                del self._confirmed[: len(sent)]
                 for parcel in sent:
                     reached(CrashPoint.AFTER_ERASE, parcel.destination.actor)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from threading import Thread
 from uuid import uuid4
 
 import orjson
@@ -20,6 +21,8 @@ from .marks import Work
 THERE = Destination("inventory", "inventory.release_stock")
 
 Start = Callable[[str], Relay]
+
+_WAITS_TO_DELETE = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE FROM outbox%'"
 
 
 @pytest.fixture
@@ -89,6 +92,23 @@ def test_stopping_waits_for_what_was_handed_over(work: Work, empty_host: Virtual
 
     assert sorted(n for envelope in numbers(empty_host) for n in envelope) == list(range(300))
     eventually(lambda: left(work) == 0)
+
+
+def test_stopping_waits_until_what_was_published_has_left_the_outbox(work: Work, empty_host: VirtualHost) -> None:
+    relay = Relay(work.store, empty_host.url)
+    relay.start()
+    handed_over = parcels(work, 3)
+    stopping = Thread(target=relay.stop)
+    with psycopg.connect(work.url) as other:
+        other.execute("SELECT FROM outbox FOR UPDATE")
+        relay.hand_over(handed_over)
+        eventually(lambda: work.rows(_WAITS_TO_DELETE))
+        stopping.start()
+        stopping.join(1)
+        assert stopping.is_alive()
+    stopping.join()
+
+    assert left(work) == 0
 
 
 def test_what_a_crashed_process_left_is_swept(work: Work, start: Start, empty_host: VirtualHost) -> None:
