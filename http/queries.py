@@ -96,22 +96,20 @@ class Queries:
     ) -> "asyncio.Future[Body | None]":
         """Like `ask`, but a question that waits for its answer is not asked a second time: one answer is for all.
 
-        So a view that many requests miss at once is made once. The deadline is that of who asked first, and the
-        question belongs to that one's trace. Who needs the answer no more may cancel its own future.
+        So a view that many requests miss at once is made once. Who needs the answer no more may cancel its own future.
         """
         question = (query, frozenset(fields.items()))
         asked = self._shared.get(question)
         if asked is None:
             asked = self._shared[question] = self.ask(query, traceparent, **fields)
             asked.add_done_callback(lambda _: self._shared.pop(question))
-        own = asyncio.shield(asked)
-        own.add_done_callback(_seen)
-        return own
+        return asyncio.shield(asked)
 
     def _forget(self, query_id: UUID, timer: asyncio.TimerHandle, future: "asyncio.Future[Body | None]") -> None:
         timer.cancel()
         del self._asked[query_id]
-        _seen(future)
+        if not future.cancelled():
+            future.exception()  # counts as seen: the asker may have gone
 
     async def _collect(self) -> None:
         away = False
@@ -143,12 +141,6 @@ class Queries:
         future = self._asked.get(answer.query_id)
         if future is not None and not future.done():
             future.set_result(answer.view.body if answer.view else None)
-
-
-def _seen(future: "asyncio.Future[Body | None]") -> None:
-    """Have a failure count as seen: the asker may have gone, and nobody is to be told of it then."""
-    if not future.cancelled():
-        future.exception()
 
 
 def _sent(future: "asyncio.Future[Body | None]", sent: "asyncio.Future[None]") -> None:
