@@ -43,7 +43,7 @@ async def show_product(request: web.Request) -> web.Response:
 async def _asked_for(
     request: web.Request, connections: Connections, product_id: UUID, catalog: bytes | None, stock: bytes | None
 ) -> web.Response:
-    ask, trace = connections.queries.ask_together, traceparent_of(request)
+    ask, trace = connections.queries.ask, traceparent_of(request)
     asked_stock = None if stock else ask(ShowStock, trace, product_id=product_id)
     try:
         body = orjson.loads(catalog) if catalog else await ask(ShowProduct, trace, product_id=product_id)
@@ -71,7 +71,7 @@ async def check_products(
     What is not kept is asked for, all at once.
     """
     asked = {
-        product_id: connections.queries.ask_together(ShowProduct, traceparent, product_id=product_id)
+        product_id: connections.queries.ask(ShowProduct, traceparent, product_id=product_id)
         for product_id, view in kept.items()
         if view is None
     }

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Hashable
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -53,7 +52,6 @@ class Queries:
         self._reader = reader
         self._reply_to = f"{PREFIX}reply:{uuid4()}"
         self._asked: dict[UUID, asyncio.Future[Body | None]] = {}
-        self._shared: dict[Hashable, asyncio.Future[Body | None]] = {}
         self._collector: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -90,20 +88,6 @@ class Queries:
         )
         sent.add_done_callback(partial(_sent, future))
         return future
-
-    def ask_together(
-        self, query: type[Query], traceparent: str | None = None, **fields: Any
-    ) -> "asyncio.Future[Body | None]":
-        """Like `ask`, but a question that waits for its answer is not asked a second time: one answer is for all.
-
-        So a view that many requests miss at once is made once. Who needs the answer no more may cancel its own future.
-        """
-        question = (query, frozenset(fields.items()))
-        asked = self._shared.get(question)
-        if asked is None:
-            asked = self._shared[question] = self.ask(query, traceparent, **fields)
-            asked.add_done_callback(lambda _: self._shared.pop(question))
-        return asyncio.shield(asked)
 
     def _forget(self, query_id: UUID, timer: asyncio.TimerHandle, future: "asyncio.Future[Body | None]") -> None:
         timer.cancel()

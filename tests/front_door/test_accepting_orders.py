@@ -82,18 +82,6 @@ def test_a_product_that_is_not_kept_is_asked_for(door: Any, owner: Any, views: A
     assert len(door.queued()) == 1
 
 
-def test_a_product_that_many_orders_miss_at_once_is_asked_for_by_few(door: Any, owner: Any, views: Any) -> None:
-    product_id = uuid4()
-    catalog = owner("catalog", views.catalog(product_id))
-    requests = [door.posting(door.an_order((product_id, 1)), key=f"key-{number}") for number in range(100)]
-
-    answers = door.ask_all(*requests)
-
-    assert [answer.status for answer in answers] == [202] * 100
-    assert len(catalog.asked) < 50
-    assert {query.product_id for query in catalog.asked} == {product_id}
-
-
 def test_only_a_price_that_holds_counts_towards_the_total(door: Any, on_sale: Callable[..., UUID], views: Any) -> None:
     dear = views.price("99999999.00", begins=timedelta(hours=1))
     over = views.price("99999999.00", ends=timedelta(seconds=-1))
