@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from .own_schemas import own_schema
 from .virtual_host import VirtualHost, own_virtual_host
 
 Open = Callable[[str], PostgresStore]
+Look = Callable[..., list[Any]]
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +45,13 @@ def open_store(schemas: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -
     yield begin
     for store in stores:
         store.close()
+
+
+@pytest.fixture
+def look(schemas: Callable[[str], str]) -> Iterator[Look]:
+    """Ask coordination's database as an operator would."""
+    with psycopg.connect(schemas("coordination"), autocommit=True) as connection:
+        yield lambda query, *parameters: connection.execute(query, parameters).fetchall()
 
 
 @pytest.fixture(scope="session")

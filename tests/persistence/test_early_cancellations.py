@@ -1,6 +1,6 @@
 """A cancellation and its order at one moment, in two transactions of a real PostgreSQL: neither misses the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
@@ -23,7 +23,7 @@ from tests.contexts.coordination.answers import an_answer_to
 from tests.contexts.coordination.test_place_order import STRAIGHT
 from tests.contexts.examples import NOW, an_order
 
-from .conftest import Open
+from .conftest import Look, Open
 from .lock_waits import await_a_lock
 from .own_schemas import own_schema
 
@@ -32,19 +32,10 @@ REVISION = import_module("persistence.migrations.coordination.versions.0003_earl
 #: Which transaction begins, and what is sent in the end.
 PLACED_FIRST, CANCELLED_FIRST = [ReserveStock, ReleaseStock], [RejectOrder]
 
-Look = Callable[..., list[Any]]
-
 
 @pytest.fixture
 def store(open_store: Open) -> PostgresStore:
     return open_store("coordination")
-
-
-@pytest.fixture
-def look(schemas: Callable[[str], str]) -> Iterator[Look]:
-    """Ask the database as an operator would."""
-    with psycopg.connect(schemas("coordination"), autocommit=True) as connection:
-        yield lambda query, *parameters: connection.execute(query, parameters).fetchall()
 
 
 @contextmanager

@@ -193,3 +193,20 @@ def journey_of(own: AuditedShop, order: PlaceOrder) -> str | None:
     """Return the step that an order's journey is at."""
     rows = own.platform.rows("coordination", "SELECT current_step FROM sagas WHERE id = %s", order.order_id)
     return str(rows[0][0]) if rows else None
+
+
+def asked(shop: AuditedShop, operation: str, order_id: UUID, payment: UUID, **fields: object) -> None:
+    """Ask the card network for something."""
+    request = {
+        "operation": operation,
+        "idempotency_key": str(uuid4()),
+        "payment_id": str(payment),
+        "order_id": str(order_id),
+        "amount_minor": 1299,
+        "currency": "USD",
+        "card_token": "tok_visa" if operation == "authorize" else None,
+        "transaction_id": None,
+        **fields,
+    }
+    _, (outcome,) = shop.gateway.ask("POST", "/v1/operations", [request])
+    assert outcome["status"] == "approved", outcome
