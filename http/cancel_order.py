@@ -61,10 +61,10 @@ async def _wish(request: web.Request) -> CancellationRequest:
 
 
 def _refuse_if_ended(order_id: UUID, order: dict[str, Any] | None) -> None:
-    ended = _ENDED.get(order["status"]) if order else None
-    if ended is None and order and order.get("return_refusal"):
-        ended = f"cannot come back: {order['return_refusal']}"
-    if ended is not None:
+    if order is None:
+        return
+    refusal = order.get("return_refusal")
+    if ended := f"cannot come back: {refusal}" if refusal else _ENDED.get(order["status"]):
         raise Problem(ORDER_ALREADY_ENDED, f"Order {order_id} {ended}.")
 
 

@@ -9,8 +9,16 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from actors.runtime.meeting import LARGEST_BATCH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dramatiq import Worker
+
+    from actors.runtime.context import Context
 
 #: Milliseconds an idle thread sleeps before it looks whether it is to stop.
 IDLE_MILLISECONDS = 500
@@ -63,7 +71,6 @@ def _work(queue: str, url: str, threads: int, batch: int) -> int:
 
     from actors.gateways.addresses import InvalidAddress
     from actors.runtime.broker import BROKER
-    from actors.runtime.context import Context
     from persistence.carriers import NoCarrier
     from persistence.databases import DatabaseUrlError
     from persistence.encryption import EncryptionKeyError, SealedFieldError
@@ -103,19 +110,25 @@ def _work(queue: str, url: str, threads: int, batch: int) -> int:
     # The second signal of an impatient operator ends the process at once: nothing is lost by that either.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    context.begin_to_stop()
-    code = 1
+    code = 0
     try:
-        # All at once, so that the process ends within the time stated, however many queues it has.
-        with ThreadPoolExecutor(len(workers)) as ending:
-            list(ending.map(lambda worker: worker.stop(timeout=SHUTDOWN_SECONDS * 1000), workers))
-        context.stop()
-        BROKER.close()
-        code = 0
+        _stop(context, workers)
     except Exception:
         logging.getLogger(__name__).exception("%s could not end as it should", queue)
-    finally:
-        logging.shutdown()
-        # Not by `return`: Python would wait for calls to a party outside that nobody waits for any more, their
-        # messages being back in the queue, and for those that have not even begun.
-        os._exit(code)
+        code = 1
+    logging.shutdown()
+    # Not by `return`: Python would wait for calls to a party outside that nobody waits for any more, their messages
+    # being back in the queue, and for those that have not even begun.
+    os._exit(code)
+
+
+def _stop(context: "Context", workers: "Sequence[Worker]") -> None:
+    """Let the messages at work be finished, or go back to their queue, and relay what was committed."""
+    from actors.runtime.broker import BROKER
+
+    context.begin_to_stop()
+    # All at once, so that the process ends within the time stated, however many queues it has.
+    with ThreadPoolExecutor(len(workers)) as ending:
+        list(ending.map(lambda worker: worker.stop(timeout=SHUTDOWN_SECONDS * 1000), workers))
+    context.stop()
+    BROKER.close()

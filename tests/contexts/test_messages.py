@@ -216,6 +216,17 @@ def test_a_message_without_a_part_of_its_stamp_is_malformed(missing: str) -> Non
         Stamped.from_dict(incomplete)
 
 
+def test_what_is_said_of_a_malformed_message_repeats_nothing_that_is_a_customer_s() -> None:
+    body = {"order_id": str(uuid4()), "customer": {"email": "jane doe@shop.example"}, "shipping_address": "1 Long Road"}
+
+    with pytest.raises(MalformedMessage) as told:
+        Stamped.from_dict(fields(type=PlaceOrder.wire_name, body=body))
+
+    assert "shipping_address" in str(told.value)
+    for secret in ("jane", "Long Road"):
+        assert secret not in str(told.value)
+
+
 def test_a_message_without_a_trace_is_read() -> None:
     untraced = fields()
     del untraced["traceparent"]
