@@ -58,7 +58,7 @@ def release_stock(command: ReleaseStock, stocks: Stocks) -> Iterable[Event]:
 
 @INVENTORY.actor
 def order_completed(event: OrderCompleted, stocks: Stocks) -> None:
-    """Take what is held out of the warehouse: the carrier fetches it, and nobody will undo the order any more."""
+    """Take what is held out of the warehouse: the carrier fetches it. What comes back is `restock_return`'s."""
     stocks.ship(event.order_id, datetime.now(UTC))
 
 

@@ -1,4 +1,6 @@
-"""Who listens to what. A command goes to the context it is named after; an event goes to every listener here."""
+"""Who listens to what. A command goes to the context it is named after, or to the queue that its class names; an event
+goes to every listener here, coordination among them if a saga waits for it.
+"""
 
 from functools import cache
 

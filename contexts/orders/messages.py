@@ -180,7 +180,7 @@ class OrderClosed(JourneyEvent):
 
 
 class OrderCompleted(OrderClosed):
-    """The order is reserved, paid and shipped."""
+    """The order is reserved and paid, and its parcel booked: the goods may leave."""
 
 
 class OrderRejected(OrderClosed):
