@@ -18,7 +18,7 @@ class MisorderedSaga(TypeError):
 
 
 class Kind(StrEnum):
-    """What may become of a step once it was asked for: undone; done, with no way back behind it; repeated until done."""
+    """What may become of a step that was asked for: undone; done, with no way back behind it; repeated until done."""
 
     COMPENSATABLE = "compensatable"
     PIVOT = "pivot"
