@@ -99,29 +99,26 @@ class Queries:
         away = False
         while not self._closing:
             try:
-                answer = await self._next_answer()
+                answers = await self._reader.next_answers(self._reply_to)
             except (RedisError, OSError) as error:
                 if not away:
                     logger.warning("Redis is away, no answers can be collected: %s", error)
                 away = True
                 await asyncio.sleep(BACK_OFF)
                 continue
-            except ValueError as error:  # not JSON, or not an answer; it is off the list already
-                # Only the kind of error is told: its text repeats what was sent, which may be a customer's.
-                logger.warning("An answer cannot be read and is dropped: %s", type(error).__name__)
-                continue
             if away:
                 logger.info("Redis is back, answers are collected again")
             away = False
-            if answer is not None:
+            for answer in answers:
                 self._answered(answer)
 
-    async def _next_answer(self) -> Answer | None:
-        """Wait a moment for an answer; raises `ValueError` when what came is none."""
-        content = await self._reader.next_answer(self._reply_to)
-        return None if content is None else Answer.model_validate(content)
-
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, content: bytes) -> None:
+        try:
+            answer = Answer.model_validate_json(content)
+        except ValueError as error:
+            # Only the kind of error is told: its text repeats what was sent, which may be a customer's.
+            logger.warning("An answer cannot be read and is dropped: %s", type(error).__name__)
+            return
         future = self._asked.get(answer.query_id)
         if future is not None and not future.done():
             future.set_result(answer.view.body if answer.view else None)

@@ -24,6 +24,9 @@ PREFIX = "firstviscount:"
 #: Seconds that an unread answer is kept.
 ANSWER_SECONDS = 30
 
+#: Answers that are collected together, at most: what a front door can work on without keeping its clients waiting.
+ANSWERS_AT_ONCE = 100
+
 # KEYS: one a view. ARGV: part, version, body, seconds, only_if_kept for each.
 _STORE = """
 for i, key in ipairs(KEYS) do
@@ -103,10 +106,13 @@ class ReadModelReader:
             for fields in await pipeline.execute()
         ]
 
-    async def next_answer(self, reply_to: str, timeout: float = 1.0) -> dict[str, Any] | None:
-        """Wait for an answer put under `reply_to`: {"query_id", "view"}; None after `timeout` seconds."""
-        popped = await self._redis.blpop([reply_to], timeout=timeout)
-        return None if popped is None else orjson.loads(popped[1])
+    async def next_answers(self, reply_to: str, timeout: float = 1.0) -> list[bytes]:
+        """Wait for answers put under `reply_to`, JSON of {"query_id", "view"} each; none after `timeout` seconds.
+
+        All that are there come at once: where processors are busy a round trip takes long, for whatever it carries.
+        """
+        popped: Any = await self._redis.blmpop(timeout, 1, reply_to, direction="LEFT", count=ANSWERS_AT_ONCE)
+        return [] if popped is None else popped[1]
 
     async def ping(self) -> None:
         """Raise `redis.RedisError` unless Redis answers."""
