@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from redis.exceptions import RedisError
 
 from contexts.messages import Query, first_cause
@@ -115,9 +115,9 @@ class Queries:
     def _answered(self, content: bytes) -> None:
         try:
             answer = Answer.model_validate_json(content)
-        except ValueError as error:
+        except ValidationError as error:
             # Only the kind of error is told: its text repeats what was sent, which may be a customer's.
-            logger.warning("An answer cannot be read and is dropped: %s", type(error).__name__)
+            logger.warning("An answer cannot be read and is dropped: %s", error.errors()[0]["type"])
             return
         future = self._asked.get(answer.query_id)
         if future is not None and not future.done():

@@ -6,6 +6,7 @@ date takes the whole key with it.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,7 +25,7 @@ PREFIX = "firstviscount:"
 #: Seconds that an unread answer is kept.
 ANSWER_SECONDS = 30
 
-#: Answers that are collected together, at most: what a front door can work on without keeping its clients waiting.
+#: Answers that are collected together, at most; a guess. Whoever collects them does nothing else meanwhile.
 ANSWERS_AT_ONCE = 100
 
 # KEYS: one a view. ARGV: part, version, body, seconds, only_if_kept for each.
@@ -83,9 +84,13 @@ class ReadModelWriter:
 
     def answer(self, answers: Sequence[tuple[str, UUID, View | None]]) -> None:
         """Put each answer (reply key, query id, view) where the one who asked waits for it."""
-        pipeline = self._redis.pipeline(transaction=False)
+        # One push for each who asked: it wakes him, and what is not pushed yet he would have to come for again.
+        pushed: defaultdict[str, list[bytes]] = defaultdict(list)
         for reply_to, query_id, view in answers:
-            pipeline.rpush(reply_to, orjson.dumps({"query_id": query_id, "view": asdict(view) if view else None}))
+            pushed[reply_to].append(orjson.dumps({"query_id": query_id, "view": asdict(view) if view else None}))
+        pipeline = self._redis.pipeline(transaction=False)
+        for reply_to, contents in pushed.items():
+            pipeline.rpush(reply_to, *contents)
             pipeline.expire(reply_to, ANSWER_SECONDS)
         pipeline.execute()
 
@@ -107,9 +112,10 @@ class ReadModelReader:
         ]
 
     async def next_answers(self, reply_to: str, timeout: float = 1.0) -> list[bytes]:
-        """Wait for answers put under `reply_to`, JSON of {"query_id", "view"} each; none after `timeout` seconds.
+        """Wait for answers put under `reply_to`, each a JSON of {"query_id", "view"}; nothing after `timeout` seconds.
 
-        All that are there come at once: where processors are busy a round trip takes long, for whatever it carries.
+        Up to `ANSWERS_AT_ONCE` come in one round trip, which takes long where processors are busy, whatever it carries.
+        They are off the list then: if the connection is lost on the way, so are they.
         """
         popped: Any = await self._redis.blmpop(timeout, 1, reply_to, direction="LEFT", count=ANSWERS_AT_ONCE)
         return [] if popped is None else popped[1]

@@ -14,7 +14,14 @@ import pytest
 import redis
 
 from contexts.views import A_MOMENT, AN_HOUR, View
-from persistence.read_models import ReadModelReader, ReadModelWriter, RedisUrlError, model_key, redis_url
+from persistence.read_models import (
+    ANSWERS_AT_ONCE,
+    ReadModelReader,
+    ReadModelWriter,
+    RedisUrlError,
+    model_key,
+    redis_url,
+)
 
 DATABASE = 11
 
@@ -37,6 +44,19 @@ def writer(client: "redis.Redis") -> ReadModelWriter:
 
 def a_view(version: int = 1, part: str = "stock", keep: int = AN_HOUR, identity: str = "p1", **body: Any) -> View:
     return View("product", identity, part, version, body or {"version": version}, keep)
+
+
+def collected(reply_to: str, times: int, timeout: float = 0.05) -> list[list[Any]]:
+    """Return what comes of asking so often for answers, parsed."""
+
+    async def collect() -> list[list[bytes]]:
+        reader = ReadModelReader()
+        try:
+            return [await reader.next_answers(reply_to, timeout) for _ in range(times)]
+        finally:
+            await reader.close()
+
+    return [[orjson.loads(answer) for answer in answers] for answers in asyncio.run(collect())]
 
 
 def read(*identities: str) -> list[dict[str, Any]]:
@@ -146,20 +166,36 @@ def test_answers_wait_for_who_asked_and_not_for_ever(writer: ReadModelWriter, cl
 
     assert 0 < client.ttl(mine) <= 30
 
-    async def collect() -> list[list[bytes]]:
-        reader = ReadModelReader()
-        try:
-            return [await reader.next_answers(mine, timeout=0.05) for _ in range(2)]
-        finally:
-            await reader.close()
-
-    together, nothing = asyncio.run(collect())
-    answered, unknown = map(orjson.loads, together)
+    (answered, unknown), nothing = collected(mine, times=2)
     assert UUID(answered["query_id"]) == first
     assert answered["view"]["body"] == {"order_id": str(order_id), "at": "2026-01-01T00:00:00+00:00"}
     assert (answered["view"]["version"], answered["view"]["part"]) == (3, "order")
     assert unknown == {"query_id": str(second), "view": None}
     assert nothing == []
+
+
+def test_answers_come_in_their_order_and_only_so_many_at_once(writer: ReadModelWriter) -> None:
+    mine, queries = f"reply-{uuid4()}", [uuid4() for _ in range(ANSWERS_AT_ONCE + 1)]
+    writer.answer([(mine, query, None) for query in queries])
+
+    answers = collected(mine, times=3)
+
+    assert [[UUID(answer["query_id"]) for answer in together] for together in answers] == [
+        queries[:-1],
+        queries[-1:],
+        [],
+    ]
+
+
+def test_who_waits_is_woken_by_all_answers_of_a_batch(writer: ReadModelWriter, client: "redis.Redis") -> None:
+    mine = f"reply-{uuid4()}"
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(collected, mine, times=1, timeout=4)
+        while not client.info("clients")["blocked_clients"]:
+            assert not waiting.done()
+        writer.answer([(mine, uuid4(), None) for _ in range(3)])
+
+        assert [len(together) for together in waiting.result()] == [3]
 
 
 def test_without_redis_writing_raises_and_without_its_url_nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
