@@ -65,11 +65,6 @@ class AuditedShop:
         """Return the checks that some orders fail."""
         return sorted({one.check for one in self.audit(*orders).violations})
 
-    def checks_in_the_end(self, *orders: UUID) -> list[str]:
-        """Return the checks that some orders fail, once no message about them waits in an outbox any more."""
-        eventually(lambda: self.audit(*orders).in_flight == 0, seconds=90)
-        return self.checks(*orders)
-
     @contextmanager
     def variables(self) -> Iterator[None]:
         """Have this process find the shop's servers."""

@@ -30,7 +30,7 @@ def mails_changed(shop: AuditedShop, order_id: UUID, changes: dict[str, Any]) ->
         before = collection.find({"metadata.order_id": str(order_id)}).to_list()
         collection.update_many({"metadata.order_id": str(order_id)}, {"$set": changes})
         try:
-            return shop.checks_in_the_end(order_id)
+            return shop.checks(order_id)
         finally:
             for document in before:
                 collection.replace_one({"_id": document["_id"]}, document)
@@ -40,7 +40,7 @@ def test_a_customer_who_was_told_nothing_is_found(shop: AuditedShop) -> None:
     other = str(uuid4())
     with shop.notifications() as collection:
         collection.update_many({"metadata.order_id": str(shop.completed)}, {"$set": {"metadata.order_id": other}})
-        found = shop.checks_in_the_end(shop.completed)
+        found = shop.checks(shop.completed)
         collection.update_many({"metadata.order_id": other}, {"$set": {"metadata.order_id": str(shop.completed)}})
     assert found == ["mail_disagrees", "unknown_mail"]
 
@@ -58,7 +58,7 @@ def test_a_customer_who_was_told_twice_is_found(shop: AuditedShop) -> None:
         (document,) = collection.find({"metadata.order_id": str(shop.completed)}).to_list()
         del document["_id"]
         again = collection.insert_one({**document, "key": "another recipient"}).inserted_id
-        found = shop.checks_in_the_end(shop.completed)
+        found = shop.checks(shop.completed)
         collection.delete_one({"_id": again})
     assert found == ["told_twice"]
 
@@ -91,40 +91,40 @@ def test_money_that_the_gateway_took_twice_is_found(shop: AuditedShop) -> None:
     asked(shop, "authorize", order_id, second)
     asked(shop, "capture", order_id, second)
 
-    assert shop.checks_in_the_end(order_id) == ["charge_disagrees", "charged_too_much"]
+    assert shop.checks(order_id) == ["charge_disagrees", "charged_too_much"]
     asked(shop, "refund", order_id, second)
 
 
 def test_money_that_the_gateway_still_holds_for_an_undone_order_is_found(shop: AuditedShop) -> None:
     order_id, second = shop.orders["ship refused"], uuid4()
     asked(shop, "authorize", order_id, second)
-    held = shop.checks_in_the_end(order_id)
+    held = shop.checks(order_id)
     asked(shop, "void", order_id, second)
 
     assert held == ["charge_disagrees"]
-    assert shop.checks_in_the_end(order_id) == []
+    assert shop.checks(order_id) == []
 
 
 def test_money_that_the_gateway_gave_back_and_orders_did_not_hear_of_is_found(shop: AuditedShop) -> None:
     order_id = shop.spare.pop()
     asked(shop, "refund", order_id, payment_id(order_id))
-    assert shop.checks_in_the_end(order_id) == ["charge_disagrees"]
+    assert shop.checks(order_id) == ["charge_disagrees"]
 
 
 def test_a_label_that_was_bought_twice_is_found(shop: AuditedShop) -> None:
     order_id, second = shop.orders["return refused"], uuid4()
     booked(shop, order_id, second)
-    twice = shop.checks_in_the_end(order_id)
+    twice = shop.checks(order_id)
     shop.carrier.ask("POST", "/v1/cancellations", [str(second)])
 
     assert twice == ["label_disagrees", "second_label"]
-    assert shop.checks_in_the_end(order_id) == []
+    assert shop.checks(order_id) == []
 
 
 def test_a_label_that_is_alive_for_an_undone_order_is_found(shop: AuditedShop) -> None:
     order_id, label = shop.orders["pay refused"], uuid4()
     booked(shop, order_id, label)
-    alive = shop.checks_in_the_end(order_id)
+    alive = shop.checks(order_id)
     shop.carrier.ask("POST", "/v1/cancellations", [str(label)])
 
     assert alive == ["label_disagrees"]
