@@ -3,6 +3,7 @@
 What a test plants into a store is taken out again, so that the next one finds everything whole.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class AuditedShop:
     def audit(self, *orders: UUID, settle_seconds: float = 0.2, **others: Any) -> Report:
         """Audit in this process; all orders unless some are named.
 
-        Where so little time is given, RabbitMQ's figures are taken for new: most tests find the queues long idle.
+        Where so little time is given, RabbitMQ's figures are taken for new: the shop was opened when they were.
         """
         with self.variables(), pytest.MonkeyPatch.context() as patch:
             if settle_seconds < waiting.FIGURES_SECONDS:
@@ -147,6 +148,7 @@ def audited_shop(directory: Path) -> Iterator[AuditedShop]:
         for queue in QUEUES:  # one after the other: seven imports at once are too much for a busy machine
             own.platform.start(queue)
         _sell(own)
+        _know_queues_empty(own)
         yield own
 
 
@@ -172,6 +174,18 @@ def _sell(own: AuditedShop) -> None:
     for name in ("returned", "return refused"):
         own.platform.send(CancelOrder(order_id=own.orders[name], reason="changed my mind"))
     eventually(lambda: _mails_sent(own) == len(placed) + 2, 60)
+
+
+def _know_queues_empty(own: AuditedShop) -> None:
+    """Wait until RabbitMQ's figures are of now: those of a busy moment are told until five to ten seconds later."""
+    queues, sold_at = waiting.Queues(), time.monotonic()
+
+    def are_empty() -> bool:
+        queues.see()
+        return not queues.not_drained_since(sold_at)
+
+    with own.variables():
+        eventually(are_empty, 60)
 
 
 def _mails_sent(own: AuditedShop) -> int:
