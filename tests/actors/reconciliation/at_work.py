@@ -1,7 +1,7 @@
 """A context's actors at work on a real store, without RabbitMQ: what they send each other is carried by hand."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -59,6 +59,23 @@ class AtWork:
         run_id = uuid4()
         self.send(kind(run_id=run_id, until=until))
         return self.row("SELECT * FROM reconciliations WHERE id = %s", run_id)
+
+    def tick_beside_a_look(
+        self,
+        tick: Reconcile,
+        repository: Callable[[psycopg.Connection[Any]], Any],
+        ask: Callable[..., object],
+        conclude: Callable[..., Iterable[Message]],
+    ) -> list[Message]:
+        """Have a tick ask while the last look is under way again, and conclude once that has ended; what it sends."""
+        self.change("UPDATE reconciliations SET finished_at = NULL")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            records = repository(connection)
+            with connection.transaction():
+                assert ask(tick, records) is None
+            self.change("UPDATE reconciliations SET finished_at = now()")
+            with connection.transaction():
+                return list(conclude(tick, None, records))
 
     def open(self) -> list[tuple[UUID, str]]:
         """Return the open discrepancies as (order, kind)."""

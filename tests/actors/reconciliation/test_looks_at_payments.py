@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from actors.payment_reconciliation import payments_reconciled, reconcile_payments
@@ -127,16 +126,9 @@ def test_a_tick_while_a_look_is_under_way_begins_none(payments: AtWork) -> None:
 def test_a_tick_that_found_a_look_under_way_begins_none_when_that_has_ended_meanwhile(payments: AtWork) -> None:
     now = datetime.now(UTC)
     payments.tick(ReconcilePayments, now - TEN_MINUTES_AGO)
-    payments.change("UPDATE reconciliations SET finished_at = NULL")
     tick = ReconcilePayments(run_id=uuid4(), until=now - FIVE_MINUTES_AGO)
-    with psycopg.connect(payments.url, autocommit=True) as connection:
-        records = PaymentReconciliation(connection)
-        with connection.transaction():
-            assert reconcile_payments(tick, records) is None
-        payments.change("UPDATE reconciliations SET finished_at = now()")
 
-        with connection.transaction():
-            assert list(payments_reconciled(tick, None, records)) == []
+    assert payments.tick_beside_a_look(tick, PaymentReconciliation, reconcile_payments, payments_reconciled) == []
 
     assert payments.row("SELECT id FROM reconciliations WHERE id = %s", tick.run_id) is None
     assert payments.tick(ReconcilePayments, now - FIVE_MINUTES_AGO) is not None

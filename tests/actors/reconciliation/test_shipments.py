@@ -182,16 +182,9 @@ def test_a_carrier_that_is_away_finds_nothing_missing_there(delivery: AtWork, de
 def test_a_tick_that_found_a_look_under_way_begins_none_when_that_has_ended_meanwhile(delivery: AtWork) -> None:
     now = datetime.now(UTC)
     delivery.tick(ReconcileShipments, now - TEN_MINUTES_AGO)
-    delivery.change("UPDATE reconciliations SET finished_at = NULL")
     tick = ReconcileShipments(run_id=uuid4(), until=now - FIVE_MINUTES_AGO)
-    with psycopg.connect(delivery.url, autocommit=True) as connection:
-        records = ShipmentReconciliation(connection)
-        with connection.transaction():
-            assert reconcile_shipments(tick, records) is None
-        delivery.change("UPDATE reconciliations SET finished_at = now()")
 
-        with connection.transaction():
-            assert list(shipments_reconciled(tick, None, records)) == []
+    assert delivery.tick_beside_a_look(tick, ShipmentReconciliation, reconcile_shipments, shipments_reconciled) == []
 
     assert delivery.row("SELECT id FROM reconciliations WHERE id = %s", tick.run_id) is None
     assert delivery.tick(ReconcileShipments, now - FIVE_MINUTES_AGO) is not None
