@@ -8,21 +8,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy
 from alembic import command
-from sqlalchemy import insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from persistence import migrations
-from persistence.databases import POSTGRESQL_CONTEXTS, DatabaseUrlError, address, database_url, engine, url_variable
+from persistence.databases import POSTGRESQL_CONTEXTS, database_url, engine, url_variable
 from persistence.migrations.cli import main
 from persistence.migrations.drift import differences, table_differences
-from persistence.tables import METADATA, catalog, inventory, orders
+from persistence.tables import METADATA
 
 from .own_schemas import own_schema
 
@@ -238,100 +236,6 @@ def test_the_sql_of_a_history_creates_every_table_of_the_models(context: str) ->
 
     for table in METADATA[context].tables:
         assert f"CREATE TABLE {table} (" in statements
-
-
-def order_values(**changes: Any) -> dict[str, Any]:
-    """A row of orders."""
-    return {
-        "id": uuid4(),
-        "order_number": uuid4().hex,
-        "customer_id": uuid4(),
-        "total_amount": 10,
-        "shipping_address": {},
-        "billing_address": {},
-    } | changes
-
-
-@pytest.mark.parametrize("connection", ["orders"], indirect=True)
-@pytest.mark.parametrize(
-    ("captured", "refunded"), [(11, 0), (5, 6), (5, -1)], ids=["above the amount", "above the captured", "negative"]
-)
-def test_a_payment_whose_amounts_contradict_each_other_is_refused(
-    connection: sqlalchemy.Connection, captured: int, refunded: int
-) -> None:
-    order = order_values()
-    payment = {"order_id": order["id"], "payment_method": "card", "amount": 10}
-    connection.execute(insert(orders.orders), order)
-    connection.execute(insert(orders.payments), payment | {"captured_amount": 10, "refunded_amount": 10})
-
-    with pytest.raises(IntegrityError, match="payments_amounts_check"):
-        connection.execute(
-            insert(orders.payments), payment | {"captured_amount": captured, "refunded_amount": refunded}
-        )
-
-
-@pytest.mark.parametrize("connection", ["inventory"], indirect=True)
-def test_stock_knows_what_is_available_and_cannot_be_reserved_beyond_what_is_there(
-    connection: sqlalchemy.Connection,
-) -> None:
-    stock = {"product_id": uuid4(), "warehouse_id": uuid4(), "quantity_on_hand": 3, "quantity_reserved": 2}
-    available = insert(inventory.inventory).returning(inventory.inventory.c.quantity_available)
-
-    assert connection.execute(available, stock).scalar_one() == 1
-    with pytest.raises(IntegrityError, match="inventory_reserved_within_on_hand_check"):
-        connection.execute(insert(inventory.inventory), stock | {"product_id": uuid4(), "quantity_reserved": 4})
-
-
-@pytest.mark.parametrize("connection", ["catalog"], indirect=True)
-def test_the_category_tree_is_searched_by_path(connection: sqlalchemy.Connection) -> None:
-    root = f"t{uuid4().hex}"
-    for path in (root, f"{root}.music", f"{root}.music.jazz"):
-        connection.execute(insert(catalog.categories), {"name": path, "slug": path, "path": path})
-
-    below = select(catalog.categories.c.name).where(text("path <@ CAST(:path AS ltree)"))
-
-    assert set(connection.execute(below, {"path": f"{root}.music"}).scalars()) == {
-        f"{root}.music",
-        f"{root}.music.jazz",
-    }
-
-
-@pytest.mark.parametrize("connection", ["orders"], indirect=True)
-def test_times_come_back_in_utc_and_documents_as_they_went_in(connection: sqlalchemy.Connection) -> None:
-    placed = datetime(1997, 1, 12, 23, 30, tzinfo=UTC)
-    order = order_values(created_at=placed, metadata={"gift": True, "note": "für dich"})
-    connection.execute(insert(orders.orders), order)
-
-    row = connection.execute(select(orders.orders).where(orders.orders.c.id == order["id"])).one()
-
-    assert row.created_at == placed
-    assert row.created_at.utcoffset() == placed.utcoffset()
-    assert row._mapping["metadata"] == order["metadata"]
-
-
-def test_a_missing_url_is_told_with_the_variable_and_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CATALOG_DATABASE_URL")
-
-    with pytest.raises(DatabaseUrlError, match=r"CATALOG_DATABASE_URL is not set.*scripts/servers env"):
-        database_url("catalog")
-
-
-@pytest.mark.parametrize("url", ["no url secret", "mysql://user:secret@127.0.0.1/x", "postgresql://u:secret@h:port/x"])
-def test_a_url_of_something_else_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("CATALOG_DATABASE_URL", url)
-
-    with pytest.raises(DatabaseUrlError, match="CATALOG_DATABASE_URL") as refusal:
-        database_url("catalog")
-
-    assert "secret" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("context", migrations.CONTEXTS)
-def test_an_address_for_messages_holds_no_password(context: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scheme = "mongodb" if context == "notifications" else "postgresql"
-    monkeypatch.setenv(url_variable(context), f"{scheme}://someone:secret@127.0.0.1:4711/store")
-
-    assert address(context) == "127.0.0.1:4711/store"
 
 
 @pytest.mark.parametrize("command", ["up", "status", "check"])

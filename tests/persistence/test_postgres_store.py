@@ -354,15 +354,3 @@ def test_a_deadlock_is_a_passing_fault(store: PostgresStore) -> None:
 def end(database: psycopg.Connection[Any], *pids: int) -> None:
     """Have the server end connections, as an operator would."""
     database.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::int[]) pid", (list(pids),))
-
-
-def test_the_inbox_forgets_what_is_old_and_nothing_else(store: PostgresStore) -> None:
-    old, young = uuid4(), uuid4()
-    with store.transaction() as transaction:
-        transaction.receive([old, young])
-        transaction.connection.execute("UPDATE inbox SET received_at = now() - interval '8 days' WHERE id = %s", (old,))
-
-    store.prune_inbox(7 * 24 * 3600)
-
-    with store.transaction() as transaction:
-        assert transaction.unseen([old, young]) == {old}
