@@ -32,7 +32,7 @@ COORDINATION = Context(
 
 @COORDINATION.actor_for(*SAGAS.listens_to())
 def advance(event: JourneyEvent, journeys: Journeys) -> Iterable[Command]:
-    """Begin an order's journey, or take it one step on or back."""
+    """Begin an order's journey, or take it one step on or back: the actor of each event that a saga waits for."""
     yield from journeys.receive(event, datetime.now(UTC))
 
 

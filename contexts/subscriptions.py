@@ -1,5 +1,5 @@
-"""Who listens to what. A command goes to the context it is named after, or to the queue that its class names; an event
-goes to every listener here, coordination among them if a saga waits for it.
+"""Who listens to what. A command goes to the context whose `messages.py` defines it, or to the queue that its class
+names; an event goes to every listener here, coordination among them if a saga waits for it.
 """
 
 from functools import cache

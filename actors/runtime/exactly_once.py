@@ -1,4 +1,7 @@
-"""Each message's effects once: inbox, prefetch, decide, flush, outbox, in one transaction of the context's database."""
+"""Each message's effects once: inbox, prefetch, decide, flush, outbox, in one transaction of the context's database.
+
+An actor that asks a party outside has one before, in which it notes what it asks for; its inbox is in the second.
+"""
 
 import logging
 import threading
